@@ -1,0 +1,198 @@
+//! Settings, resolved once: flag over environment over file over default.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::Location;
+
+/// Everything a run is told, after flags, environment, file and defaults were put together.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
+    /// The folder that relative paths start from: the file's folder, or the current one.
+    pub root: PathBuf,
+    /// `[lake]`: the raw tables.
+    pub lake: LakeSettings,
+    /// `[findings]`: where findings come from.
+    pub findings: FindingsSettings,
+    /// `[keys.NAME]`: where keys come from.
+    pub keys: BTreeMap<String, KeySettings>,
+    /// `[masks]`: the rule per identifier key (`NAME`, `custom:account_number`).
+    pub masks: BTreeMap<String, String>,
+    /// `[masks] default`: the rule for an identifier that has none. `salt_hash` unless set.
+    pub default_mask: String,
+    /// `[columns.TABLE]`: the rule per column.
+    pub columns: BTreeMap<String, BTreeMap<String, ColumnRule>>,
+    /// `[plan] unreported`: what happens to a column that nobody reported and nobody declared.
+    pub unreported: Unreported,
+    /// `[masked]`: where masked tables go.
+    pub masked: MaskedSettings,
+    /// `[engine]`: limits of the query engine.
+    pub engine: EngineSettings,
+    /// `[aws]`: overrides of the AWS configuration chain.
+    pub aws: AwsSettings,
+}
+
+/// The raw lake.
+#[derive(Clone, Debug)]
+pub struct LakeSettings {
+    /// Each child folder or prefix is a table.
+    pub location: Option<Location>,
+    /// The database name of the raw tables. Default `dataset`.
+    pub database: String,
+    /// Other names by which findings know the location, such as the bucket it was copied from.
+    pub known_as: Vec<Location>,
+    /// Whether files of one table may differ in their columns: the union is read, what is missing is NULL.
+    pub merge_schemas: bool,
+    /// Tables listed explicitly, each with its own location.
+    pub tables: BTreeMap<String, TableSettings>,
+}
+
+/// One explicitly listed table.
+#[derive(Clone, Debug)]
+pub struct TableSettings {
+    /// Its folder or prefix.
+    pub location: Location,
+    /// Its file format, if the file names do not tell.
+    pub format: Option<TableFormat>,
+    /// Other names by which findings know the location.
+    pub known_as: Vec<Location>,
+}
+
+/// A file format that the lake reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// One JSON object a line.
+    Json,
+    /// Apache Avro.
+    Avro,
+}
+
+/// Where findings come from and what is done with those that name no column.
+#[derive(Clone, Debug)]
+pub struct FindingsSettings {
+    /// Files, folders, `s3://` prefixes, `-` for standard input, or `macie` for the live service.
+    pub sources: Vec<FindingsOrigin>,
+    /// Whether archived (suppressed) findings count. Default true: the data is there all the same.
+    pub archived: bool,
+    /// Whether the detailed result that a finding points to is read when it can be. Default true.
+    pub details: bool,
+    /// Accept findings that name a type but no column of their table. Default false: refused.
+    pub accept_unlocated: bool,
+    /// Accept findings about objects inside the lake that belong to no table. Default false: refused.
+    pub accept_unmapped: bool,
+}
+
+/// One source of findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FindingsOrigin {
+    /// A file, a folder (read recursively) or an `s3://` prefix or object.
+    At(Location),
+    /// Standard input.
+    Stdin,
+    /// The live Macie service.
+    Macie,
+}
+
+/// Where a key comes from.
+#[derive(Clone, Debug)]
+pub struct KeySettings {
+    /// The reference, parsed.
+    pub secret: SecretRef,
+    /// A pinned Secrets Manager version id.
+    pub version: Option<String>,
+    /// How the stored text becomes the key's bytes. Default base64.
+    pub encoding: KeyEncoding,
+}
+
+/// A reference to a secret: never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// `secretsmanager:NAME_OR_ARN[#json-member]`.
+    SecretsManager {
+        /// Name or ARN.
+        id: String,
+        /// The member of a JSON object, if the secret is one.
+        member: Option<String>,
+    },
+    /// `file:PATH`, made absolute.
+    File(PathBuf),
+    /// `env:VAR`.
+    Env(String),
+}
+
+/// How a stored secret is decoded into key bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyEncoding {
+    /// The text is base64 of the key.
+    Base64,
+    /// The text's own bytes are the key.
+    Utf8,
+    /// The text is hexadecimal.
+    Hex,
+}
+
+/// The rule for one column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ColumnRule {
+    /// A rule text: `keep`, `drop`, or a mask such as `mask_partial(0, 4)`.
+    Rule(String),
+    /// `{ keep = true, despite = ["NAME"] }`: kept although these identifiers were reported.
+    KeepDespite(Vec<String>),
+}
+
+/// What happens to a column that nobody reported and nobody declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreported {
+    /// The plan is refused and names the column.
+    Refuse,
+    /// The column is kept; the receipt says so.
+    Keep,
+}
+
+/// Where masked tables go.
+#[derive(Clone, Debug)]
+pub struct MaskedSettings {
+    /// A folder or prefix.
+    pub location: Option<Location>,
+    /// The database name of the masked tables. Default `dataset_masked`.
+    pub database: String,
+    /// How long a replaced version stays readable. Default one hour.
+    pub grace: Duration,
+    /// The zstd level of masked columns, 1 to 22. Default 1.
+    pub zstd_level: i32,
+}
+
+/// Limits of the engine.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Bytes that sorts, joins and aggregates may hold before they spill. Default 1 GiB.
+    pub memory_bytes: u64,
+    /// Worker threads. Default: the machine's cores.
+    pub threads: usize,
+    /// Where operators spill. Default: the system's temporary folder.
+    pub spill_folder: Option<PathBuf>,
+}
+
+/// Overrides of the AWS configuration chain.
+#[derive(Clone, Debug, Default)]
+pub struct AwsSettings {
+    /// The region.
+    pub region: Option<String>,
+    /// The profile of the shared configuration files.
+    pub profile: Option<String>,
+    /// One endpoint for every service.
+    pub endpoint_url: Option<String>,
+    /// The endpoint of S3.
+    pub s3_endpoint_url: Option<String>,
+    /// The endpoint of Macie.
+    pub macie_endpoint_url: Option<String>,
+    /// The endpoint of Secrets Manager.
+    pub secretsmanager_endpoint_url: Option<String>,
+}

@@ -1,0 +1,5 @@
+//! Keyed masking functions for Apache DataFusion.
+
+mod key;
+
+pub use key::{KeyId, KeyRing, MaskKey};
