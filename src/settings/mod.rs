@@ -1,10 +1,140 @@
 //! Settings, resolved once: flag over environment over file over default.
+//!
+//! In: [`Overrides`] of the command line, the [`Environment`], the nearest `saltlake.toml`. Out: [`Settings`].
+//! INVARIANT: a secret is never looked up here, and no error quotes a value that was not understood: it may be one.
+//! INVARIANT: what is not understood is an error. A slip in a name must not leave a column as it is.
+
+mod checks;
+mod environment;
+mod keys;
+mod layers;
+mod places;
+mod provenance;
+mod reference;
+mod resolve;
+mod secret;
+mod value;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use environment::{
+    Environment, current_folder, environment_value, log_filter, no_color, temporary_folder,
+};
+pub use keys::{KEYS, Key, SECTIONS};
+pub use layers::{Origin, Overrides};
+pub use provenance::Provenance;
+pub use reference::{file_template, reference_markdown};
+pub use value::Kind;
+
+use crate::error::{Error, Result};
 use crate::model::Location;
+
+/// The name of the settings file.
+pub const FILE_NAME: &str = "saltlake.toml";
+
+impl Settings {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn from_process(overrides: &Overrides) -> Result<Self> {
+        Self::load(overrides, &current_folder()?, &Environment::of_process()?)
+    }
+
+    /// Resolves settings. Without a file, defaults hold.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) names the setting, the file and the line, or the variable or
+    /// flag. [`ErrorKind::Refused`](crate::error::ErrorKind::Refused) if raw data or a key would lie among the masked
+    /// tables.
+    pub fn load(
+        overrides: &Overrides,
+        current_folder: &Path,
+        environment: &Environment,
+    ) -> Result<Self> {
+        Ok(load(overrides, current_folder, environment)?.0)
+    }
+
+    /// Every setting with its value, fit to be shown, and where it came from.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn provenance(
+        overrides: &Overrides,
+        current_folder: &Path,
+        environment: &Environment,
+    ) -> Result<(Self, Vec<Provenance>)> {
+        load(overrides, current_folder, environment)
+    }
+}
+
+fn load(
+    overrides: &Overrides,
+    current_folder: &Path,
+    environment: &Environment,
+) -> Result<(Settings, Vec<Provenance>)> {
+    let file = read_file(overrides, current_folder, environment)?;
+    let layers = layers::Layers::collect(overrides, environment, file.as_ref())?;
+    let folder = file.as_ref().and_then(|(path, _)| path.parent());
+    let reader = resolve::Reader {
+        layers: &layers,
+        root: folder.unwrap_or(current_folder),
+        current_folder,
+    };
+    let settings = reader.settings(file.as_ref().map(|(path, _)| path.clone()))?;
+    checks::check(&settings, &reader)?;
+    resolve::check_unknown_variables(environment, &settings)?;
+    Ok((settings, provenance::list(&reader)))
+}
+
+/// Reads the file that `--config` or `SALTLAKE_CONFIG` names, else the nearest one upward from the current folder.
+fn read_file(
+    overrides: &Overrides,
+    current_folder: &Path,
+    environment: &Environment,
+) -> Result<Option<(PathBuf, String)>> {
+    let named = overrides
+        .config
+        .as_deref()
+        .or_else(|| environment.get("SALTLAKE_CONFIG").map(Path::new));
+    let found = match named {
+        Some(named) => Some(places::absolute(named, current_folder)),
+        None => current_folder
+            .ancestors()
+            .map(|folder| folder.join(FILE_NAME))
+            .find(|path| path.exists()),
+    };
+    let Some(path) = found else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some((path, text))),
+        Err(error) => Err(unreadable(&path, &error)),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    use std::io::ErrorKind as Io;
+    let (message, hint) = match error.kind() {
+        Io::NotFound => ("settings file does not exist", "`saltlake init` writes one"),
+        Io::PermissionDenied => ("settings file may not be read", "check who may read it"),
+        Io::InvalidData => ("settings file is not UTF-8 text", "save it as UTF-8"),
+        Io::IsADirectory => (
+            "settings file is a folder",
+            "name the file in it, or rename the folder",
+        ),
+        _ => (
+            "settings file cannot be read",
+            "check the disk and the path",
+        ),
+    };
+    Error::usage(message)
+        .with("file", &path.display())
+        .hint(hint)
+}
 
 /// Everything a run is told, after flags, environment, file and defaults were put together.
 #[derive(Clone, Debug)]
@@ -75,6 +205,10 @@ pub enum TableFormat {
 }
 
 /// Where findings come from and what is done with those that name no column.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent switches, as the user sets them"
+)]
 #[derive(Clone, Debug)]
 pub struct FindingsSettings {
     /// Files, folders, `s3://` prefixes, `-` for standard input, or `macie` for the live service.

@@ -1,0 +1,385 @@
+//! The one list of settings. It drives the unknown-key check, the environment variables, the reference page, the file
+//! that `saltlake init` writes, and `saltlake config`.
+//!
+//! A path segment in capitals (`NAME`, `TABLE`) stands for a name that the user chooses.
+
+use super::value::Kind;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    /// Where it stands in the file: `lake.tables.NAME.location`.
+    pub path: &'static str,
+    /// What its value may be.
+    pub kind: Kind,
+    /// The value, in TOML, if nobody sets it.
+    pub default: Option<&'static str>,
+    /// What it does, in one sentence.
+    pub help: &'static str,
+    /// The global flag that sets it.
+    pub flag: Option<&'static str>,
+    /// Whether the file of `saltlake init` sets it rather than showing it commented out.
+    pub written: bool,
+    /// Paths and TOML values to show in the file of `saltlake init`.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+impl Key {
+    const fn new(path: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self {
+            path,
+            kind,
+            default: None,
+            help,
+            flag: None,
+            written: false,
+            examples: &[],
+        }
+    }
+
+    const fn default(mut self, value: &'static str) -> Self {
+        self.default = Some(value);
+        self
+    }
+
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.flag = Some(flag);
+        self
+    }
+
+    const fn written(mut self) -> Self {
+        self.written = true;
+        self
+    }
+
+    const fn examples(mut self, examples: &'static [(&'static str, &'static str)]) -> Self {
+        self.examples = examples;
+        self
+    }
+
+    /// Whether the path holds a name that the user chooses.
+    pub fn is_open(&self) -> bool {
+        self.path.split('.').any(is_wildcard)
+    }
+
+    /// The environment variable, by one rule: `SALTLAKE_<SECTION>_<KEY>`. Open settings have none.
+    pub fn variable(&self) -> Option<String> {
+        (!self.is_open()).then(|| {
+            format!(
+                "{VARIABLE_PREFIX}{}",
+                self.path.replace('.', "_").to_uppercase()
+            )
+        })
+    }
+}
+
+/// What every variable of ours begins with.
+pub(super) const VARIABLE_PREFIX: &str = "SALTLAKE_";
+
+/// Variables that are no settings: name and meaning.
+pub(super) const OTHER_VARIABLES: &[(&str, &str)] = &[
+    ("SALTLAKE_CONFIG", "The settings file, as `--config`."),
+    (
+        "SALTLAKE_LOG",
+        "What is logged to stderr, such as `info` or `saltlake=debug`.",
+    ),
+];
+
+/// AWS's own variables that stand in for a setting which flags, our variables and the file leave open. The first that
+/// is set counts.
+pub(super) const AWS_VARIABLES: &[(&str, &str)] = &[
+    ("AWS_REGION", "aws.region"),
+    ("AWS_DEFAULT_REGION", "aws.region"),
+    ("AWS_ENDPOINT_URL", "aws.endpoint_url"),
+    ("AWS_ENDPOINT_URL_S3", "aws.endpoints.s3"),
+    ("AWS_ENDPOINT_URL_MACIE2", "aws.endpoints.macie2"),
+    (
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "aws.endpoints.secretsmanager",
+    ),
+];
+
+/// AWS's own switch: with `true`, its endpoint variables are not read.
+pub(super) const AWS_IGNORE_ENDPOINTS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+
+/// Sections in the order in which they are shown, each with its meaning.
+pub const SECTIONS: &[(&str, &str)] = &[
+    (
+        "lake",
+        "The raw lake. Locations are folders, or `s3://bucket/prefix/`.",
+    ),
+    (
+        "lake.tables.NAME",
+        "A table with a place of its own. Repeat the section for each.",
+    ),
+    ("findings", "Where findings of personal data come from."),
+    (
+        "keys.NAME",
+        "Where a key comes from: a reference, never the key. The key that SQL does not name is `default`.",
+    ),
+    (
+        "masks",
+        "The mask per identifier. `saltlake functions` lists the masks.",
+    ),
+    (
+        "columns.TABLE",
+        "What becomes of single columns, by table. It wins over `[masks]`.",
+    ),
+    ("plan", "What the plan lets pass."),
+    (
+        "masked",
+        "Where masked tables go. Never inside the raw lake, nor around it.",
+    ),
+    ("engine", "Limits of the query engine."),
+    (
+        "aws",
+        "Overrides of the usual AWS configuration: profiles, SSO, web identity, instance roles.",
+    ),
+    ("aws.endpoints", "Endpoints of single services."),
+];
+
+const REFUSE_OR_ACCEPT: Kind = Kind::Choice(&["refuse", "accept"]);
+
+/// Every setting, in the order in which it is shown.
+pub const KEYS: &[Key] = &[
+    Key::new("lake.location", Kind::Location, "The raw lake: each child folder or prefix is a table.")
+        .flag("--lake")
+        .written()
+        .examples(&[("lake.location", r#""dataset/""#)]),
+    Key::new("lake.database", Kind::Database, "The name of the raw tables' database in SQL.").default(r#""dataset""#),
+    Key::new(
+        "lake.known_as",
+        Kind::Locations,
+        "Other places by which findings know the lake, such as the bucket it was copied from.",
+    )
+    .default("[]")
+    .examples(&[("lake.known_as", r#"["s3://raw-bucket/dataset/"]"#)]),
+    Key::new(
+        "lake.merge_schemas",
+        Kind::Switch,
+        "Whether the files of one table may differ in their columns: all are read, what a file lacks is NULL.",
+    )
+    .default("false"),
+    Key::new(
+        "lake.tables.NAME.location",
+        Kind::Location,
+        "The table's folder or prefix. If unset, the lake's child of the table's name.",
+    )
+    .examples(&[("lake.tables.orders.location", r#""elsewhere/orders/""#)]),
+    Key::new(
+        "lake.tables.NAME.format",
+        Kind::Choice(&["parquet", "csv", "json", "avro"]),
+        "The format of its files, if their names do not tell.",
+    )
+    .examples(&[("lake.tables.orders.format", r#""parquet""#)]),
+    Key::new("lake.tables.NAME.known_as", Kind::Locations, "Other places by which findings know the table.")
+        .default("[]")
+        .examples(&[("lake.tables.orders.known_as", r#"["s3://raw-bucket/orders/"]"#)]),
+    Key::new(
+        "findings.sources",
+        Kind::Sources,
+        "Files, folders, `s3://` prefixes, `-` for standard input, `macie` for the live service.",
+    )
+    .default("[]")
+    .written()
+    .examples(&[("findings.sources", r#"["findings/"]"#)]),
+    Key::new(
+        "findings.archived",
+        Kind::Choice(&["use", "ignore"]),
+        "Whether archived (suppressed) findings count. The data is there all the same.",
+    )
+    .default(r#""use""#),
+    Key::new(
+        "findings.details",
+        Kind::Switch,
+        "Whether the detailed result that a finding points to is read when it can be.",
+    )
+    .default("true"),
+    Key::new("findings.unlocated", REFUSE_OR_ACCEPT, "Findings that name an identifier but no column of their table.")
+        .default(r#""refuse""#),
+    Key::new("findings.unmapped", REFUSE_OR_ACCEPT, "Findings about objects inside the lake that belong to no table.")
+        .default(r#""refuse""#),
+    Key::new(
+        "keys.NAME.secret",
+        Kind::Secret,
+        "`secretsmanager:NAME_OR_ARN`, with `#member` for one member of a JSON secret; `file:PATH`; or `env:VARIABLE`.",
+    )
+    .written()
+    .examples(&[("keys.default.secret", r#""file:default.key""#)]),
+    Key::new("keys.NAME.version", Kind::Text, "A pinned version id of a `secretsmanager:` secret.")
+        .examples(&[("keys.archive.secret", r#""secretsmanager:saltlake/archive#key""#), (
+            "keys.archive.version",
+            r#""EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE""#,
+        )]),
+    Key::new(
+        "keys.NAME.encoding",
+        Kind::Choice(&["base64", "utf8", "hex"]),
+        "How the stored text becomes the key's bytes.",
+    )
+    .default(r#""base64""#)
+    .examples(&[("keys.default.encoding", r#""base64""#)]),
+    Key::new("masks.default", Kind::Rule, "The mask where nothing else is said.").default(r#""salt_hash""#),
+    Key::new(
+        "masks.IDENTIFIER",
+        Kind::Rule,
+        "The mask for an identifier: one of Macie's (`CREDIT_CARD_NUMBER`), or your own as `\"custom:NAME\"`.",
+    )
+    .examples(&[("masks.NAME", r#""mask_redact""#), (r#"masks."custom:account_number""#, r#""mask_partial(0, 4)""#)]),
+    Key::new(
+        "columns.TABLE.COLUMN",
+        Kind::ColumnRule,
+        "`keep`, `drop`, a mask, or `{ keep = true, despite = [\"NAME\"] }` for a column kept although these \
+         identifiers were found in it.",
+    )
+    .examples(&[
+        ("columns.customer.id", r#""keep""#),
+        ("columns.customer.mail", r#""mask_email""#),
+        ("columns.customer.nickname", r#"{ keep = true, despite = ["NAME"] }"#),
+    ]),
+    Key::new(
+        "plan.unreported",
+        Kind::Choice(&["refuse", "keep"]),
+        "A column that nobody reported and nobody declared. `keep` is written into the receipt.",
+    )
+    .default(r#""refuse""#),
+    Key::new("masked.location", Kind::Location, "The folder or prefix of the masked tables.")
+        .flag("--masked")
+        .written()
+        .examples(&[("masked.location", r#""masked/""#)]),
+    Key::new("masked.database", Kind::Database, "The name of the masked tables' database in SQL.")
+        .default(r#""dataset_masked""#),
+    Key::new("masked.grace", Kind::Duration, "How long a replaced version stays readable.").default(r#""1h""#),
+    Key::new("masked.zstd_level", Kind::Integer { least: 1, most: 22 }, "The zstd level of masked files.").default("1"),
+    Key::new("engine.memory", Kind::Size, "What sorts, joins and aggregates may hold in memory before they spill.")
+        .default(r#""1GiB""#),
+    Key::new("engine.threads", Kind::Integer { least: 0, most: 1024 }, "Worker threads; 0 for one per core.")
+        .default("0"),
+    Key::new(
+        "engine.spill_folder",
+        Kind::Folder,
+        "Where operators spill raw values. If unset, the system's temporary folder.",
+    )
+    .examples(&[("engine.spill_folder", r#""/var/tmp/saltlake""#)]),
+    Key::new("aws.region", Kind::Text, "The region.")
+        .flag("--region")
+        .examples(&[("aws.region", r#""eu-central-1""#)]),
+    Key::new("aws.profile", Kind::Text, "The profile of the shared configuration files.")
+        .flag("--profile")
+        .examples(&[("aws.profile", r#""data-team""#)]),
+    Key::new("aws.endpoint_url", Kind::Url, "One endpoint for every service, such as a local emulator.")
+        .flag("--endpoint-url")
+        .examples(&[("aws.endpoint_url", r#""http://localhost:5000""#)]),
+    Key::new("aws.endpoints.s3", Kind::Url, "The endpoint of S3.")
+        .examples(&[("aws.endpoints.s3", r#""https://s3.example.com""#)]),
+    Key::new("aws.endpoints.macie2", Kind::Url, "The endpoint of Macie.")
+        .examples(&[("aws.endpoints.macie2", r#""https://macie2.example.com""#)]),
+    Key::new("aws.endpoints.secretsmanager", Kind::Url, "The endpoint of Secrets Manager.")
+        .examples(&[("aws.endpoints.secretsmanager", r#""https://secretsmanager.example.com""#)]),
+];
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found {
+    /// A setting.
+    Key(&'static Key),
+    /// A table of settings.
+    Section,
+    /// Nothing we know.
+    Nothing,
+}
+
+/// Finds what stands at a path. A literal name wins over an open one: `masks.default` over `masks.IDENTIFIER`.
+pub(super) fn find<S: AsRef<str>>(path: &[S]) -> Found {
+    let matching =
+        |key: &&Key| key.path.split('.').count() == path.len() && is_prefix(path, key.path);
+    let literal = KEYS
+        .iter()
+        .filter(matching)
+        .find(|key| !key.path.rsplit('.').next().is_some_and(is_wildcard));
+    if let Some(key) = literal.or_else(|| KEYS.iter().find(matching)) {
+        return Found::Key(key);
+    }
+    if KEYS.iter().any(|key| is_prefix(path, key.path)) {
+        Found::Section
+    } else {
+        Found::Nothing
+    }
+}
+
+/// Whether a path is the beginning of a pattern, or all of it.
+fn is_prefix<S: AsRef<str>>(path: &[S], pattern: &str) -> bool {
+    let mut segments = pattern.split('.');
+    path.iter().all(|name| {
+        segments
+            .next()
+            .is_some_and(|segment| is_wildcard(segment) || segment == name.as_ref())
+    })
+}
+
+/// Whether a segment of a pattern stands for a name that the user chooses.
+pub(super) fn is_wildcard(segment: &str) -> bool {
+    segment.chars().all(|c| c.is_ascii_uppercase())
+}
+
+/// The names known below a path, each once, in their order. Open names are left out.
+fn names_below<S: AsRef<str>>(parent: &[S]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for key in KEYS.iter().filter(|key| is_prefix(parent, key.path)) {
+        if let Some(name) = key.path.split('.').nth(parent.len())
+            && !is_wildcard(name)
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// A hint for an unknown path: the nearest name beside it, else its home in another section, else all names.
+pub(super) fn suggest<S: AsRef<str>>(path: &[S]) -> String {
+    let Some((name, parent)) = path.split_last() else {
+        return String::from("see `saltlake init` for every setting");
+    };
+    let siblings = names_below(parent);
+    if let Some(nearest) = nearest(name.as_ref(), siblings.iter().copied()) {
+        return format!("did you mean `{nearest}`?");
+    }
+    let elsewhere = KEYS
+        .iter()
+        .find(|key| key.path.rsplit('.').next() == Some(name.as_ref()));
+    match elsewhere {
+        Some(key) => format!("did you mean `{}`?", key.path),
+        None => format!("known here: {}", siblings.join(", ")),
+    }
+}
+
+/// The most similar candidate, if any is similar at all.
+pub(super) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    candidates
+        .map(|candidate| {
+            (
+                strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(similarity, _)| *similarity >= 0.5)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Every variable of ours, with what it sets or means.
+pub(super) fn variables() -> Vec<(String, Option<&'static Key>)> {
+    let others = OTHER_VARIABLES
+        .iter()
+        .map(|(name, _)| ((*name).to_owned(), None));
+    others
+        .chain(
+            KEYS.iter()
+                .filter_map(|key| Some((key.variable()?, Some(key)))),
+        )
+        .collect()
+}
