@@ -32,14 +32,12 @@ pub enum ConfigFormat {
 /// # Errors
 /// Wrong settings, as for every command; a closed output.
 pub fn run(args: &ConfigArgs, overrides: &Overrides, out: &mut dyn Write) -> Result<()> {
-    let (settings, list) =
-        Settings::provenance(overrides, &current_folder()?, &Environment::of_process()?)?;
+    let (settings, list) = Settings::provenance(overrides, &current_folder()?, &Environment::of_process()?)?;
     let text = match args.format {
         ConfigFormat::Toml => as_toml(&settings, &list),
         ConfigFormat::Json => as_json(&list)?,
     };
-    out.write_all(text.as_bytes())
-        .map_err(|_| Error::failed("cannot write the output"))
+    out.write_all(text.as_bytes()).map_err(|_| Error::failed("cannot write the output"))
 }
 
 /// A settings file that would give the same settings, credentials in addresses apart.
@@ -67,11 +65,7 @@ fn as_toml(settings: &Settings, list: &[Provenance]) -> String {
 
 fn toml_line(setting: &Provenance) -> String {
     match &setting.value {
-        Some(value) => format!(
-            "{} = {value} # {}\n",
-            setting.name(),
-            source(&setting.origin)
-        ),
+        Some(value) => format!("{} = {value} # {}\n", setting.name(), source(&setting.origin)),
         None => format!("# {} is not set\n", setting.name()),
     }
 }
@@ -81,10 +75,7 @@ fn source(origin: &Origin) -> String {
     match origin {
         Origin::Default => String::from("default"),
         Origin::File { path, line } => {
-            let name = path
-                .file_name()
-                .unwrap_or(path.as_os_str())
-                .to_string_lossy();
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
             format!("from {}:{line}", printable(&name))
         }
         other => format!("from {other}"),
@@ -102,8 +93,7 @@ fn as_json(list: &[Provenance]) -> Result<String> {
             })
         })
         .collect();
-    let text = serde_json::to_string_pretty(&settings)
-        .map_err(|_| Error::failed("cannot write settings as JSON"))?;
+    let text = serde_json::to_string_pretty(&settings).map_err(|_| Error::failed("cannot write settings as JSON"))?;
     Ok(text + "\n")
 }
 
@@ -115,17 +105,8 @@ mod tests {
 
     use super::*;
 
-    fn provenance(
-        folder: &Path,
-        overrides: &Overrides,
-        variables: &[(&str, &str)],
-    ) -> (Settings, Vec<Provenance>) {
-        Settings::provenance(
-            overrides,
-            folder,
-            &Environment::from_pairs(variables.iter().copied()),
-        )
-        .unwrap()
+    fn provenance(folder: &Path, overrides: &Overrides, variables: &[(&str, &str)]) -> (Settings, Vec<Provenance>) {
+        Settings::provenance(overrides, folder, &Environment::from_pairs(variables.iter().copied())).unwrap()
     }
 
     #[test]
@@ -139,17 +120,10 @@ mod tests {
         )
         .unwrap();
         let overrides = Overrides::default().with("masked.location", "/masked");
-        let (settings, list) = provenance(
-            folder.path(),
-            &overrides,
-            &[("SALTLAKE_ENGINE_THREADS", "3")],
-        );
+        let (settings, list) = provenance(folder.path(), &overrides, &[("SALTLAKE_ENGINE_THREADS", "3")]);
         let text = as_toml(&settings, &list);
         for line in [
-            &format!(
-                "location = \"{}/raw/\" # from saltlake.toml:2",
-                folder.path().display()
-            ) as &str,
+            &format!("location = \"{}/raw/\" # from saltlake.toml:2", folder.path().display()) as &str,
             "location = \"/masked/\" # from --masked",
             "threads = 3 # from SALTLAKE_ENGINE_THREADS",
             "database = \"dataset\" # default",
@@ -157,59 +131,32 @@ mod tests {
             "\"a.b\" = { despite = [\"NAME\"], keep = true } # from saltlake.toml:7",
             "# region is not set",
         ] {
-            assert!(
-                text.lines().any(|it| it == line),
-                "`{line}` is missing in:\n{text}"
-            );
+            assert!(text.lines().any(|it| it == line), "`{line}` is missing in:\n{text}");
         }
 
         let printed = folder.path().join("printed.toml");
         std::fs::write(&printed, text).unwrap();
-        let again = Overrides {
-            config: Some(printed),
-            ..Overrides::default()
-        };
+        let again = Overrides { config: Some(printed), ..Overrides::default() };
         let (read, _) = provenance(folder.path(), &again, &[]);
-        let unfiled = |settings: Settings| {
-            format!(
-                "{:?}",
-                Settings {
-                    file: None,
-                    ..settings
-                }
-            )
-        };
+        let unfiled = |settings: Settings| format!("{:?}", Settings { file: None, ..settings });
         assert_eq!(unfiled(read), unfiled(settings));
     }
 
     #[test]
     fn credentials_in_addresses_are_redacted_in_both_formats() {
-        let variables = [(
-            "AWS_ENDPOINT_URL_S3",
-            "https://user:hunter2@s3.example.com/x",
-        )];
-        let overrides =
-            Overrides::default().with("aws.endpoint_url", "http://only-user@localhost:5000");
+        let variables = [("AWS_ENDPOINT_URL_S3", "https://user:hunter2@s3.example.com/x")];
+        let overrides = Overrides::default().with("aws.endpoint_url", "http://only-user@localhost:5000");
         let (settings, list) = provenance(Path::new("/"), &overrides, &variables);
         for text in [as_toml(&settings, &list), as_json(&list).unwrap()] {
-            assert!(
-                !text.contains("hunter2") && !text.contains("only-user"),
-                "{text}"
-            );
-            assert!(
-                text.contains("https://[redacted]@s3.example.com/x"),
-                "{text}"
-            );
+            assert!(!text.contains("hunter2") && !text.contains("only-user"), "{text}");
+            assert!(text.contains("https://[redacted]@s3.example.com/x"), "{text}");
             assert!(text.contains("http://[redacted]@localhost:5000"), "{text}");
         }
     }
 
     #[test]
     fn json_names_setting_value_and_source() {
-        let overrides = Overrides {
-            set: vec!["engine.memory=2GiB".into()],
-            ..Overrides::default()
-        };
+        let overrides = Overrides { set: vec!["engine.memory=2GiB".into()], ..Overrides::default() };
         let (_, list) = provenance(Path::new("/"), &overrides, &[]);
         let parsed: serde_json::Value = serde_json::from_str(&as_json(&list).unwrap()).unwrap();
         let settings = parsed.as_array().unwrap();
@@ -218,13 +165,7 @@ mod tests {
             find("engine.memory"),
             &serde_json::json!({"setting": "engine.memory", "value": "2GiB", "from": "--set"})
         );
-        assert_eq!(
-            find("aws.region"),
-            &serde_json::json!({"setting": "aws.region", "value": null, "from": null})
-        );
-        assert_eq!(
-            find("lake.merge_schemas")["value"],
-            serde_json::json!(false)
-        );
+        assert_eq!(find("aws.region"), &serde_json::json!({"setting": "aws.region", "value": null, "from": null}));
+        assert_eq!(find("lake.merge_schemas")["value"], serde_json::json!(false));
     }
 }

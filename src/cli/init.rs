@@ -29,8 +29,7 @@ pub fn run(args: &InitArgs, out: &mut dyn Write) -> Result<()> {
     let path = args.dir.join(FILE_NAME);
     fs::create_dir_all(&args.dir).map_err(|error| unwritable(&args.dir, &error))?;
     write_file(&path, args.force)?;
-    out.write_all(next_steps(&path).as_bytes())
-        .map_err(|_| Error::failed("cannot write the output"))
+    out.write_all(next_steps(&path).as_bytes()).map_err(|_| Error::failed("cannot write the output"))
 }
 
 fn write_file(path: &Path, force: bool) -> Result<()> {
@@ -41,9 +40,7 @@ fn write_file(path: &Path, force: bool) -> Result<()> {
     } else {
         options.create_new(true);
     }
-    let written = options
-        .open(path)
-        .and_then(|mut file| file.write_all(file_template().as_bytes()));
+    let written = options.open(path).and_then(|mut file| file.write_all(file_template().as_bytes()));
     written.map_err(|error| match error.kind() {
         Io::AlreadyExists => Error::usage("settings file exists already")
             .with("file", &path.display())
@@ -58,9 +55,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Error {
         Io::StorageFull => "free some space on the disk",
         _ => "choose another folder with `--dir`",
     };
-    Error::failed("cannot write the settings file")
-        .with("path", &path.display())
-        .hint(hint)
+    Error::failed("cannot write the settings file").with("path", &path.display()).hint(hint)
 }
 
 fn next_steps(path: &Path) -> String {
@@ -87,13 +82,7 @@ mod tests {
 
     fn init(dir: &Path, force: bool) -> Result<String> {
         let mut out = Vec::new();
-        run(
-            &InitArgs {
-                dir: dir.to_owned(),
-                force,
-            },
-            &mut out,
-        )?;
+        run(&InitArgs { dir: dir.to_owned(), force }, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -102,12 +91,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("new/lake");
         let said = init(&dir, false).unwrap();
-        assert!(
-            said.contains("saltlake.toml") && said.contains("saltlake config"),
-            "{said}"
-        );
-        let settings =
-            Settings::load(&Overrides::default(), &dir, &Environment::default()).unwrap();
+        assert!(said.contains("saltlake.toml") && said.contains("saltlake config"), "{said}");
+        let settings = Settings::load(&Overrides::default(), &dir, &Environment::default()).unwrap();
         assert_eq!(settings.file, Some(dir.join("saltlake.toml")));
         assert!(settings.keys.contains_key("default"));
     }
@@ -119,10 +104,7 @@ mod tests {
         fs::write(&file, "mine, and longer than nothing").unwrap();
         let error = init(folder.path(), false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
-        assert_eq!(
-            fs::read_to_string(&file).unwrap(),
-            "mine, and longer than nothing"
-        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine, and longer than nothing");
         init(folder.path(), true).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), file_template());
     }

@@ -20,20 +20,11 @@ pub(super) fn check(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
 }
 
 fn check_databases(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
-    let names = [
-        ("lake", &settings.lake.database),
-        ("masked", &settings.masked.database),
-    ];
+    let names = [("lake", &settings.lake.database), ("masked", &settings.masked.database)];
     for (section, name) in names {
-        let error =
-            |message| Error::usage(message).with("in", &origin(reader, &[section, "database"]));
-        if RESERVED_DATABASES
-            .iter()
-            .any(|reserved| reserved.eq_ignore_ascii_case(name))
-        {
-            return Err(error("database name is reserved")
-                .with("database", &Said(name))
-                .hint("choose another name"));
+        let error = |message| Error::usage(message).with("in", &origin(reader, &[section, "database"]));
+        if RESERVED_DATABASES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            return Err(error("database name is reserved").with("database", &Said(name)).hint("choose another name"));
         }
         if name.starts_with(['.', '_']) || name.contains(['/', '\\']) {
             return Err(error("name cannot be a database's")
@@ -56,9 +47,7 @@ fn check_databases(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
 fn check_tables_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
     let tables: Vec<_> = settings.lake.tables.iter().collect();
     if let Some(lake) = &settings.lake.location
-        && let Some((name, table)) = tables
-            .iter()
-            .find(|(_, table)| is_within(lake, &table.location))
+        && let Some((name, table)) = tables.iter().find(|(_, table)| is_within(lake, &table.location))
     {
         return Err(Error::usage("a table holds the whole lake")
             .with("table", &Said(name))
@@ -69,9 +58,7 @@ fn check_tables_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
     }
     for (index, (name, table)) in tables.iter().enumerate() {
         for (other_name, other) in tables.iter().skip(index + 1) {
-            if is_within(&table.location, &other.location)
-                || is_within(&other.location, &table.location)
-            {
+            if is_within(&table.location, &other.location) || is_within(&other.location, &table.location) {
                 return Err(Error::usage("a table lies within another")
                     .with("table", &Said(name))
                     .with("location", &table.location)
@@ -87,11 +74,7 @@ fn check_tables_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
 
 /// Every raw location: the lake's and those of tables with a place of their own.
 fn raw_locations(settings: &Settings) -> impl Iterator<Item = &Location> {
-    settings
-        .lake
-        .location
-        .iter()
-        .chain(settings.lake.tables.values().map(|table| &table.location))
+    settings.lake.location.iter().chain(settings.lake.tables.values().map(|table| &table.location))
 }
 
 fn check_masked_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
@@ -119,19 +102,16 @@ fn check_spill_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
     let Some(spill) = &settings.engine.spill_folder else {
         return Ok(());
     };
-    let Some(around) = raw_locations(settings)
-        .chain(&settings.masked.location)
-        .find(|location| path_is_within(spill, location))
+    let Some(around) =
+        raw_locations(settings).chain(&settings.masked.location).find(|location| path_is_within(spill, location))
     else {
         return Ok(());
     };
-    Err(
-        Error::refused("operators would spill raw values among the tables")
-            .with("spill folder", &spill.display())
-            .with("location", around)
-            .with("in", &origin(reader, &["engine", "spill_folder"]))
-            .hint("choose a folder outside the lake and the masked location"),
-    )
+    Err(Error::refused("operators would spill raw values among the tables")
+        .with("spill folder", &spill.display())
+        .with("location", around)
+        .with("in", &origin(reader, &["engine", "spill_folder"]))
+        .hint("choose a folder outside the lake and the masked location"))
 }
 
 /// A key beside the masked tables undoes them.

@@ -19,9 +19,7 @@ pub struct Environment {
 
 impl Environment {
     /// Takes what concerns us from name and value pairs. An empty value counts as unset.
-    pub fn from_pairs<N: Into<String>, V: Into<String>>(
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Self {
+    pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         let mut environment = Self::default();
         let declared = declared_names();
         for (name, value) in pairs {
@@ -52,10 +50,9 @@ impl Environment {
                 }
                 continue;
             }
-            let value = value.into_string().map_err(|_| {
-                Error::usage("environment variable is not UTF-8 text")
-                    .with("variable", &Said(&name))
-            })?;
+            let value = value
+                .into_string()
+                .map_err(|_| Error::usage("environment variable is not UTF-8 text").with("variable", &Said(&name)))?;
             if !value.is_empty() {
                 environment.values.insert(name, value);
             }
@@ -77,12 +74,7 @@ impl Environment {
 /// Every variable whose value settings may read.
 fn declared_names() -> Vec<String> {
     let aws = AWS_VARIABLES.iter().map(|(name, _)| (*name).to_owned());
-    variables()
-        .into_iter()
-        .map(|(name, _)| name)
-        .chain(aws)
-        .chain([AWS_IGNORE_ENDPOINTS.to_owned()])
-        .collect()
+    variables().into_iter().map(|(name, _)| name).chain(aws).chain([AWS_IGNORE_ENDPOINTS.to_owned()]).collect()
 }
 
 /// The value of a variable that an `env:` key names. `None` if it is unset or not UTF-8.
@@ -97,9 +89,7 @@ pub fn no_color() -> bool {
 
 /// What `SALTLAKE_LOG` asks to be logged.
 pub fn log_filter() -> Option<String> {
-    env::var("SALTLAKE_LOG")
-        .ok()
-        .filter(|filter| !filter.is_empty())
+    env::var("SALTLAKE_LOG").ok().filter(|filter| !filter.is_empty())
 }
 
 /// The system's folder for temporary files.
@@ -113,7 +103,6 @@ pub fn temporary_folder() -> PathBuf {
 /// The folder was removed or may not be read.
 pub fn current_folder() -> Result<PathBuf> {
     env::current_dir().map_err(|_| {
-        Error::failed("cannot tell the current folder")
-            .hint("change to a folder that exists and may be read")
+        Error::failed("cannot tell the current folder").hint("change to a folder that exists and may be read")
     })
 }

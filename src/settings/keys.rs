@@ -26,15 +26,7 @@ pub struct Key {
 
 impl Key {
     const fn new(path: &'static str, kind: Kind, help: &'static str) -> Self {
-        Self {
-            path,
-            kind,
-            default: None,
-            help,
-            flag: None,
-            written: false,
-            examples: &[],
-        }
+        Self { path, kind, default: None, help, flag: None, written: false, examples: &[] }
     }
 
     const fn default(mut self, value: &'static str) -> Self {
@@ -64,12 +56,7 @@ impl Key {
 
     /// The environment variable, by one rule: `SALTLAKE_<SECTION>_<KEY>`. Open settings have none.
     pub fn variable(&self) -> Option<String> {
-        (!self.is_open()).then(|| {
-            format!(
-                "{VARIABLE_PREFIX}{}",
-                self.path.replace('.', "_").to_uppercase()
-            )
-        })
+        (!self.is_open()).then(|| format!("{VARIABLE_PREFIX}{}", self.path.replace('.', "_").to_uppercase()))
     }
 }
 
@@ -79,10 +66,7 @@ pub(super) const VARIABLE_PREFIX: &str = "SALTLAKE_";
 /// Variables that are no settings: name and meaning.
 pub(super) const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("SALTLAKE_CONFIG", "The settings file, as `--config`."),
-    (
-        "SALTLAKE_LOG",
-        "What is logged to stderr, such as `info` or `saltlake=debug`.",
-    ),
+    ("SALTLAKE_LOG", "What is logged to stderr, such as `info` or `saltlake=debug`."),
 ];
 
 /// AWS's own variables that stand in for a setting which flags, our variables and the file leave open. The first that
@@ -93,10 +77,7 @@ pub(super) const AWS_VARIABLES: &[(&str, &str)] = &[
     ("AWS_ENDPOINT_URL", "aws.endpoint_url"),
     ("AWS_ENDPOINT_URL_S3", "aws.endpoints.s3"),
     ("AWS_ENDPOINT_URL_MACIE2", "aws.endpoints.macie2"),
-    (
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        "aws.endpoints.secretsmanager",
-    ),
+    ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "aws.endpoints.secretsmanager"),
 ];
 
 /// AWS's own switch: with `true`, its endpoint variables are not read.
@@ -104,37 +85,16 @@ pub(super) const AWS_IGNORE_ENDPOINTS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_UR
 
 /// Sections in the order in which they are shown, each with its meaning.
 pub const SECTIONS: &[(&str, &str)] = &[
-    (
-        "lake",
-        "The raw lake. Locations are folders, or `s3://bucket/prefix/`.",
-    ),
-    (
-        "lake.tables.NAME",
-        "A table with a place of its own. Repeat the section for each.",
-    ),
+    ("lake", "The raw lake. Locations are folders, or `s3://bucket/prefix/`."),
+    ("lake.tables.NAME", "A table with a place of its own. Repeat the section for each."),
     ("findings", "Where findings of personal data come from."),
-    (
-        "keys.NAME",
-        "Where a key comes from: a reference, never the key. The key that SQL does not name is `default`.",
-    ),
-    (
-        "masks",
-        "The mask per identifier. `saltlake functions` lists the masks.",
-    ),
-    (
-        "columns.TABLE",
-        "What becomes of single columns, by table. It wins over `[masks]`.",
-    ),
+    ("keys.NAME", "Where a key comes from: a reference, never the key. The key that SQL does not name is `default`."),
+    ("masks", "The mask per identifier. `saltlake functions` lists the masks."),
+    ("columns.TABLE", "What becomes of single columns, by table. It wins over `[masks]`."),
     ("plan", "What the plan lets pass."),
-    (
-        "masked",
-        "Where masked tables go. Never inside the raw lake, nor around it.",
-    ),
+    ("masked", "Where masked tables go. Never inside the raw lake, nor around it."),
     ("engine", "Limits of the query engine."),
-    (
-        "aws",
-        "Overrides of the usual AWS configuration: profiles, SSO, web identity, instance roles.",
-    ),
+    ("aws", "Overrides of the usual AWS configuration: profiles, SSO, web identity, instance roles."),
     ("aws.endpoints", "Endpoints of single services."),
 ];
 
@@ -206,11 +166,10 @@ pub const KEYS: &[Key] = &[
     )
     .written()
     .examples(&[("keys.default.secret", r#""file:default.key""#)]),
-    Key::new("keys.NAME.version", Kind::Text, "A pinned version id of a `secretsmanager:` secret.")
-        .examples(&[("keys.archive.secret", r#""secretsmanager:saltlake/archive#key""#), (
-            "keys.archive.version",
-            r#""EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE""#,
-        )]),
+    Key::new("keys.NAME.version", Kind::Text, "A pinned version id of a `secretsmanager:` secret.").examples(&[
+        ("keys.archive.secret", r#""secretsmanager:saltlake/archive#key""#),
+        ("keys.archive.version", r#""EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE""#),
+    ]),
     Key::new(
         "keys.NAME.encoding",
         Kind::Choice(&["base64", "utf8", "hex"]),
@@ -260,9 +219,7 @@ pub const KEYS: &[Key] = &[
         "Where operators spill raw values. If unset, the system's temporary folder.",
     )
     .examples(&[("engine.spill_folder", r#""/var/tmp/saltlake""#)]),
-    Key::new("aws.region", Kind::Text, "The region.")
-        .flag("--region")
-        .examples(&[("aws.region", r#""eu-central-1""#)]),
+    Key::new("aws.region", Kind::Text, "The region.").flag("--region").examples(&[("aws.region", r#""eu-central-1""#)]),
     Key::new("aws.profile", Kind::Text, "The profile of the shared configuration files.")
         .flag("--profile")
         .examples(&[("aws.profile", r#""data-team""#)]),
@@ -290,30 +247,18 @@ pub(super) enum Found {
 
 /// Finds what stands at a path. A literal name wins over an open one: `masks.default` over `masks.IDENTIFIER`.
 pub(super) fn find<S: AsRef<str>>(path: &[S]) -> Found {
-    let matching =
-        |key: &&Key| key.path.split('.').count() == path.len() && is_prefix(path, key.path);
-    let literal = KEYS
-        .iter()
-        .filter(matching)
-        .find(|key| !key.path.rsplit('.').next().is_some_and(is_wildcard));
+    let matching = |key: &&Key| key.path.split('.').count() == path.len() && is_prefix(path, key.path);
+    let literal = KEYS.iter().filter(matching).find(|key| !key.path.rsplit('.').next().is_some_and(is_wildcard));
     if let Some(key) = literal.or_else(|| KEYS.iter().find(matching)) {
         return Found::Key(key);
     }
-    if KEYS.iter().any(|key| is_prefix(path, key.path)) {
-        Found::Section
-    } else {
-        Found::Nothing
-    }
+    if KEYS.iter().any(|key| is_prefix(path, key.path)) { Found::Section } else { Found::Nothing }
 }
 
 /// Whether a path is the beginning of a pattern, or all of it.
 fn is_prefix<S: AsRef<str>>(path: &[S], pattern: &str) -> bool {
     let mut segments = pattern.split('.');
-    path.iter().all(|name| {
-        segments
-            .next()
-            .is_some_and(|segment| is_wildcard(segment) || segment == name.as_ref())
-    })
+    path.iter().all(|name| segments.next().is_some_and(|segment| is_wildcard(segment) || segment == name.as_ref()))
 }
 
 /// Whether a segment of a pattern stands for a name that the user chooses.
@@ -344,9 +289,7 @@ pub(super) fn suggest<S: AsRef<str>>(path: &[S]) -> String {
     if let Some(nearest) = nearest(name.as_ref(), siblings.iter().copied()) {
         return format!("did you mean `{nearest}`?");
     }
-    let elsewhere = KEYS
-        .iter()
-        .find(|key| key.path.rsplit('.').next() == Some(name.as_ref()));
+    let elsewhere = KEYS.iter().find(|key| key.path.rsplit('.').next() == Some(name.as_ref()));
     match elsewhere {
         Some(key) => format!("did you mean `{}`?", key.path),
         None => format!("known here: {}", siblings.join(", ")),
@@ -354,18 +297,10 @@ pub(super) fn suggest<S: AsRef<str>>(path: &[S]) -> String {
 }
 
 /// The most similar candidate, if any is similar at all.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     candidates
-        .map(|candidate| {
-            (
-                strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase()), candidate))
         .filter(|(similarity, _)| *similarity >= 0.5)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, candidate)| candidate)
@@ -373,13 +308,6 @@ pub(super) fn nearest<'a>(
 
 /// Every variable of ours, with what it sets or means.
 pub(super) fn variables() -> Vec<(String, Option<&'static Key>)> {
-    let others = OTHER_VARIABLES
-        .iter()
-        .map(|(name, _)| ((*name).to_owned(), None));
-    others
-        .chain(
-            KEYS.iter()
-                .filter_map(|key| Some((key.variable()?, Some(key)))),
-        )
-        .collect()
+    let others = OTHER_VARIABLES.iter().map(|(name, _)| ((*name).to_owned(), None));
+    others.chain(KEYS.iter().filter_map(|key| Some((key.variable()?, Some(key))))).collect()
 }

@@ -33,13 +33,8 @@ impl Overrides {
 
     /// Sets a setting that holds a list from a flag that may be repeated.
     #[must_use]
-    pub fn with_list<V: Into<String>>(
-        mut self,
-        path: &'static str,
-        values: impl IntoIterator<Item = V>,
-    ) -> Self {
-        self.flags
-            .push((path, values.into_iter().map(Into::into).collect()));
+    pub fn with_list<V: Into<String>>(mut self, path: &'static str, values: impl IntoIterator<Item = V>) -> Self {
+        self.flags.push((path, values.into_iter().map(Into::into).collect()));
         self
     }
 }
@@ -82,11 +77,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::AwsVariable(name) => f.write_str(name),
-            Self::File { path, line } => write!(
-                f,
-                "{}:{line}",
-                crate::model::printable(&path.to_string_lossy())
-            ),
+            Self::File { path, line } => write!(f, "{}:{line}", crate::model::printable(&path.to_string_lossy())),
             Self::Variable(name) => f.write_str(name),
             Self::Flag(flag) => f.write_str(flag),
         }
@@ -133,9 +124,7 @@ impl Layers {
     }
 
     fn add_aws_variables(&mut self, environment: &Environment) -> Result<()> {
-        let ignore_endpoints = environment
-            .get(AWS_IGNORE_ENDPOINTS)
-            .is_some_and(|it| it.eq_ignore_ascii_case("true"));
+        let ignore_endpoints = environment.get(AWS_IGNORE_ENDPOINTS).is_some_and(|it| it.eq_ignore_ascii_case("true"));
         for (name, path) in AWS_VARIABLES {
             let path = owned(path);
             let skipped = ignore_endpoints && name.contains("ENDPOINT");
@@ -153,20 +142,13 @@ impl Layers {
         let file = SourceText { path, text };
         let document = DeTable::parse(text).map_err(|error| {
             let origin = file.origin(error.span().map_or(0, |span| span.start));
-            Error::usage("settings are not valid TOML")
-                .with("in", &origin)
-                .with("problem", &Said(error.message()))
+            Error::usage("settings are not valid TOML").with("in", &origin).with("problem", &Said(error.message()))
         })?;
         self.add_table(file, &mut Vec::new(), document.get_ref())
     }
 
     /// Adds a table of the file and those below it. The list of settings bounds the depth.
-    fn add_table(
-        &mut self,
-        file: SourceText<'_>,
-        path: &mut SettingPath,
-        table: &DeTable<'_>,
-    ) -> Result<()> {
+    fn add_table(&mut self, file: SourceText<'_>, path: &mut SettingPath, table: &DeTable<'_>) -> Result<()> {
         for (name, value) in table {
             let origin = file.origin(name.span().start);
             path.push(name.get_ref().clone().into_owned());
@@ -183,17 +165,11 @@ impl Layers {
                 }
                 (Found::Key(key), value) => {
                     let Some(read) = key.kind.read_toml(value) else {
-                        return Err(wrong_form(path, &origin, &key.kind.expected())
-                            .with("found", &Said(value.type_str())));
+                        return Err(
+                            wrong_form(path, &origin, &key.kind.expected()).with("found", &Said(value.type_str()))
+                        );
                     };
-                    self.entries.insert(
-                        path.clone(),
-                        Entry {
-                            key,
-                            value: read,
-                            origin,
-                        },
-                    );
+                    self.entries.insert(path.clone(), Entry { key, value: read, origin });
                 }
             }
             path.pop();
@@ -215,10 +191,7 @@ impl Layers {
             self.add_assignment(assignment)?;
         }
         for (path, values) in &overrides.flags {
-            let flag = KEYS
-                .iter()
-                .find(|key| key.path == *path)
-                .and_then(|key| key.flag);
+            let flag = KEYS.iter().find(|key| key.path == *path).and_then(|key| key.flag);
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             self.add_text(owned(path), &values, Origin::Flag(flag.unwrap_or("a flag")))?;
         }
@@ -229,17 +202,14 @@ impl Layers {
     fn add_assignment(&mut self, assignment: &str) -> Result<()> {
         let origin = Origin::Flag("--set");
         let Some((path, value)) = split_assignment(assignment) else {
-            return Err(Error::usage("`--set` takes `KEY=VALUE`").hint(
-                "such as `--set engine.threads=4`, or `--set 'columns.customer.\"a.b\"=keep'`",
-            ));
+            return Err(Error::usage("`--set` takes `KEY=VALUE`")
+                .hint("such as `--set engine.threads=4`, or `--set 'columns.customer.\"a.b\"=keep'`"));
         };
         if !value.starts_with(['"', '\'', '[', '{']) {
             return self.add_text(path, &[value], origin);
         }
         let key = known_key(&path, &origin)?;
-        let read = DeValue::parse(value)
-            .ok()
-            .and_then(|parsed| key.kind.read_toml(parsed.get_ref()));
+        let read = DeValue::parse(value).ok().and_then(|parsed| key.kind.read_toml(parsed.get_ref()));
         let value = read.ok_or_else(|| wrong_form(&path, &origin, &key.kind.expected()))?;
         self.entries.insert(path, Entry { key, value, origin });
         Ok(())
@@ -267,11 +237,7 @@ impl Layers {
                 continue;
             };
             for path in self.homes(key) {
-                let entry = Entry {
-                    key,
-                    value: value.clone(),
-                    origin: Origin::Default,
-                };
+                let entry = Entry { key, value: value.clone(), origin: Origin::Default };
                 self.entries.entry(path).or_insert(entry);
             }
         }
@@ -290,12 +256,7 @@ impl Layers {
         let names = self.names_in(before);
         let home = |name: &String| {
             let rest = after.iter().skip(1).cloned();
-            before
-                .iter()
-                .cloned()
-                .chain([name.clone()])
-                .chain(rest)
-                .collect()
+            before.iter().cloned().chain([name.clone()]).chain(rest).collect()
         };
         names.iter().map(home).collect()
     }
@@ -304,16 +265,10 @@ impl Layers {
     /// settings imply.
     pub(super) fn names_in<S: AsRef<str>>(&self, parent: &[S]) -> Vec<String> {
         let below = |path: &SettingPath| {
-            let starts =
-                path.len() > parent.len() && path.iter().zip(parent).all(|(a, b)| a == b.as_ref());
+            let starts = path.len() > parent.len() && path.iter().zip(parent).all(|(a, b)| a == b.as_ref());
             starts.then(|| path.get(parent.len()).cloned()).flatten()
         };
-        let mut names: Vec<String> = self
-            .sections
-            .keys()
-            .chain(self.entries.keys())
-            .filter_map(below)
-            .collect();
+        let mut names: Vec<String> = self.sections.keys().chain(self.entries.keys()).filter_map(below).collect();
         names.sort();
         names.dedup();
         names
@@ -331,10 +286,7 @@ impl SourceText<'_> {
     fn origin(self, offset: usize) -> Origin {
         let before = self.text.as_bytes().iter().take(offset);
         let line = before.fold(1, |line, byte| line + u64::from(*byte == b'\n'));
-        Origin::File {
-            path: self.path.to_owned(),
-            line,
-        }
+        Origin::File { path: self.path.to_owned(), line }
     }
 }
 
@@ -382,15 +334,21 @@ pub(super) fn show_path<S: AsRef<str>>(path: &[S]) -> String {
 
 /// A name as a TOML key.
 pub(super) fn show_name(name: &str) -> String {
-    let plain = !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let plain =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if plain {
-        name.to_owned()
-    } else {
-        toml::Value::String(name.to_owned()).to_string()
+        return name.to_owned();
     }
+    let mut quoted = String::from("\"");
+    for c in name.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.extend(format!("\\u{:04X}", u32::from(c)).chars()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// Splits `KEY=VALUE`. A name of the key may be quoted, and then hold dots and equal signs.

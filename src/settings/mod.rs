@@ -22,9 +22,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use environment::{
-    Environment, current_folder, environment_value, log_filter, no_color, temporary_folder,
-};
+pub use environment::{Environment, current_folder, environment_value, log_filter, no_color, temporary_folder};
 pub use keys::{KEYS, Key, SECTIONS};
 pub use layers::{Origin, Overrides};
 pub use provenance::Provenance;
@@ -52,11 +50,7 @@ impl Settings {
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) names the setting, the file and the line, or the variable or
     /// flag. [`ErrorKind::Refused`](crate::error::ErrorKind::Refused) if raw data or a key would lie among the masked
     /// tables.
-    pub fn load(
-        overrides: &Overrides,
-        current_folder: &Path,
-        environment: &Environment,
-    ) -> Result<Self> {
+    pub fn load(overrides: &Overrides, current_folder: &Path, environment: &Environment) -> Result<Self> {
         Ok(load(overrides, current_folder, environment)?.0)
     }
 
@@ -81,11 +75,7 @@ fn load(
     let file = read_file(overrides, current_folder, environment)?;
     let layers = layers::Layers::collect(overrides, environment, file.as_ref())?;
     let folder = file.as_ref().and_then(|(path, _)| path.parent());
-    let reader = resolve::Reader {
-        layers: &layers,
-        root: folder.unwrap_or(current_folder),
-        current_folder,
-    };
+    let reader = resolve::Reader { layers: &layers, root: folder.unwrap_or(current_folder), current_folder };
     let settings = reader.settings(file.as_ref().map(|(path, _)| path.clone()))?;
     checks::check(&settings, &reader)?;
     resolve::check_unknown_variables(environment, &settings)?;
@@ -98,16 +88,10 @@ fn read_file(
     current_folder: &Path,
     environment: &Environment,
 ) -> Result<Option<(PathBuf, String)>> {
-    let named = overrides
-        .config
-        .as_deref()
-        .or_else(|| environment.get("SALTLAKE_CONFIG").map(Path::new));
+    let named = overrides.config.as_deref().or_else(|| environment.get("SALTLAKE_CONFIG").map(Path::new));
     let found = match named {
         Some(named) => Some(places::absolute(named, current_folder)),
-        None => current_folder
-            .ancestors()
-            .map(|folder| folder.join(FILE_NAME))
-            .find(|path| path.exists()),
+        None => current_folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.exists()),
     };
     let Some(path) = found else { return Ok(None) };
     match std::fs::read_to_string(&path) {
@@ -122,18 +106,10 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         Io::NotFound => ("settings file does not exist", "`saltlake init` writes one"),
         Io::PermissionDenied => ("settings file may not be read", "check who may read it"),
         Io::InvalidData => ("settings file is not UTF-8 text", "save it as UTF-8"),
-        Io::IsADirectory => (
-            "settings file is a folder",
-            "name the file in it, or rename the folder",
-        ),
-        _ => (
-            "settings file cannot be read",
-            "check the disk and the path",
-        ),
+        Io::IsADirectory => ("settings file is a folder", "name the file in it, or rename the folder"),
+        _ => ("settings file cannot be read", "check the disk and the path"),
     };
-    Error::usage(message)
-        .with("file", &path.display())
-        .hint(hint)
+    Error::usage(message).with("file", &path.display()).hint(hint)
 }
 
 /// Everything a run is told, after flags, environment, file and defaults were put together.
@@ -205,10 +181,7 @@ pub enum TableFormat {
 }
 
 /// Where findings come from and what is done with those that name no column.
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "four independent switches, as the user sets them"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent switches, as the user sets them")]
 #[derive(Clone, Debug)]
 pub struct FindingsSettings {
     /// Files, folders, `s3://` prefixes, `-` for standard input, or `macie` for the live service.

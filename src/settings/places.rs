@@ -13,9 +13,7 @@ pub(super) fn parse(text: &str, base: &Path) -> Option<Location> {
     match Location::parse(text, base)? {
         Location::Folder(path) => Some(Location::Folder(resolve_parents(&path))),
         Location::S3 { bucket, prefix } => {
-            let sound = bucket
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+            let sound = bucket.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
             sound.then_some(Location::S3 { bucket, prefix })
         }
     }
@@ -52,11 +50,7 @@ fn resolve_parents(path: &Path) -> PathBuf {
 fn without_links(path: &Path) -> PathBuf {
     for ancestor in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
-            return if rest.as_os_str().is_empty() {
-                real
-            } else {
-                real.join(rest)
-            };
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
         }
     }
     path.to_owned()
@@ -65,19 +59,10 @@ fn without_links(path: &Path) -> PathBuf {
 /// Whether a location is another or lies within it.
 pub(super) fn is_within(inner: &Location, outer: &Location) -> bool {
     match (inner, outer) {
-        (Location::Folder(inner), Location::Folder(outer)) => {
-            without_links(inner).starts_with(without_links(outer))
+        (Location::Folder(inner), Location::Folder(outer)) => without_links(inner).starts_with(without_links(outer)),
+        (Location::S3 { bucket: a, prefix: inner }, Location::S3 { bucket: b, prefix: outer }) => {
+            a == b && inner.starts_with(outer)
         }
-        (
-            Location::S3 {
-                bucket: a,
-                prefix: inner,
-            },
-            Location::S3 {
-                bucket: b,
-                prefix: outer,
-            },
-        ) => a == b && inner.starts_with(outer),
         _ => false,
     }
 }

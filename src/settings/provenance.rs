@@ -28,16 +28,12 @@ impl Provenance {
 
     /// The section that holds it, as TOML spells it.
     pub fn section(&self) -> String {
-        self.path
-            .split_last()
-            .map_or_else(String::new, |(_, section)| show_path(section))
+        self.path.split_last().map_or_else(String::new, |(_, section)| show_path(section))
     }
 
     /// Its name inside the section, as TOML spells it.
     pub fn name(&self) -> String {
-        self.path
-            .last()
-            .map_or_else(String::new, |name| show_path(&[name]))
+        self.path.last().map_or_else(String::new, |name| show_path(&[name]))
     }
 }
 
@@ -45,11 +41,7 @@ impl Provenance {
 pub(super) fn list(reader: &Reader<'_>) -> Vec<Provenance> {
     let mut list = Vec::new();
     for key in KEYS {
-        let of_key = reader
-            .layers
-            .entries
-            .iter()
-            .filter(|(_, entry)| std::ptr::eq(entry.key, key));
+        let of_key = reader.layers.entries.iter().filter(|(_, entry)| entry.key.path == key.path);
         let before = list.len();
         list.extend(of_key.map(|(path, entry)| Provenance {
             path: path.clone(),
@@ -64,11 +56,7 @@ pub(super) fn list(reader: &Reader<'_>) -> Vec<Provenance> {
 }
 
 fn unset(key: &Key) -> Provenance {
-    Provenance {
-        path: key.path.split('.').map(str::to_owned).collect(),
-        value: None,
-        origin: Origin::Default,
-    }
+    Provenance { path: key.path.split('.').map(str::to_owned).collect(), value: None, origin: Origin::Default }
 }
 
 /// A value as it may be shown.
@@ -76,17 +64,13 @@ fn shown(reader: &Reader<'_>, entry: &Entry) -> toml::Value {
     let base = reader.base(&entry.origin);
     let text = |text: &str| {
         let absolute = match entry.key.kind {
-            Kind::Location | Kind::Locations => {
-                places::parse(text, base).map(|location| location.to_url())
-            }
+            Kind::Location | Kind::Locations => places::parse(text, base).map(|location| location.to_url()),
             Kind::Sources if !matches!(text, "-" | "macie") => {
                 places::parse(text, base).map(|location| location.to_url())
             }
             Kind::Folder => Some(places::absolute(text, base).to_string_lossy().into_owned()),
             // What is not a reference may be a secret.
-            Kind::Secret => Some(
-                SecretRef::parse(text, base).map_or(REDACTED.to_owned(), |secret| secret.to_text()),
-            ),
+            Kind::Secret => Some(SecretRef::parse(text, base).map_or(REDACTED.to_owned(), |secret| secret.to_text())),
             _ => None,
         };
         toml::Value::String(redact_user(absolute.as_deref().unwrap_or(text)))
@@ -97,21 +81,9 @@ fn shown(reader: &Reader<'_>, entry: &Entry) -> toml::Value {
         Value::Switch(switch) => toml::Value::Boolean(*switch),
         Value::List(items) => toml::Value::Array(items.iter().map(|item| text(item)).collect()),
         Value::KeepDespite(identifiers) => {
-            let despite = identifiers
-                .iter()
-                .cloned()
-                .map(toml::Value::String)
-                .collect();
-            let members = [
-                ("keep", toml::Value::Boolean(true)),
-                ("despite", toml::Value::Array(despite)),
-            ];
-            toml::Value::Table(
-                members
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .collect(),
-            )
+            let despite = identifiers.iter().cloned().map(toml::Value::String).collect();
+            let members = [("keep", toml::Value::Boolean(true)), ("despite", toml::Value::Array(despite))];
+            toml::Value::Table(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
         }
     }
 }
@@ -122,14 +94,8 @@ fn redact_user(text: &str) -> String {
         return text.to_owned();
     };
     let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest
-        .get(..host_end)
-        .and_then(|authority| authority.rfind('@'))
-    {
-        Some(at) => format!(
-            "{scheme}://{REDACTED}{}",
-            rest.get(at..).unwrap_or_default()
-        ),
+    match rest.get(..host_end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => format!("{scheme}://{REDACTED}{}", rest.get(at..).unwrap_or_default()),
         None => text.to_owned(),
     }
 }

@@ -54,12 +54,7 @@ pub fn reference_markdown() -> String {
 }
 
 fn reference_entry(key: &Key) -> String {
-    let mut entry = format!(
-        "- **`{}`**: {}\n  Value: {}.",
-        key.path,
-        key.help,
-        key.kind.expected()
-    );
+    let mut entry = format!("- **`{}`**: {}\n  Value: {}.", key.path, key.help, key.kind.expected());
     let _ = match key.default {
         Some(default) => write!(entry, " Default: `{default}`."),
         None => write!(entry, " Default: unset."),
@@ -81,10 +76,7 @@ pub fn file_template() -> String {
         &mut file,
         "Settings of saltlake. Relative paths start from this file's folder. `saltlake config` prints what came out.",
     );
-    push_comment(
-        &mut file,
-        "A line that begins with `#` and no space is a setting: remove the `#` to use it.",
-    );
+    push_comment(&mut file, "A line that begins with `#` and no space is a setting: remove the `#` to use it.");
     for (section, help) in SECTIONS {
         file.push('\n');
         push_comment(&mut file, help);
@@ -112,10 +104,7 @@ fn push_open_section(file: &mut String, section: &str) {
             let Some((parent, name)) = path.rsplit_once('.') else {
                 continue;
             };
-            let place = groups
-                .iter()
-                .position(|(group, ..)| *group == parent)
-                .unwrap_or(groups.len());
+            let place = groups.iter().position(|(group, ..)| *group == parent).unwrap_or(groups.len());
             if place == groups.len() {
                 groups.push((parent, String::new(), false));
             }
@@ -134,46 +123,27 @@ fn push_open_section(file: &mut String, section: &str) {
         if index > 0 {
             file.push('\n');
         }
-        let _ = writeln!(
-            file,
-            "{}[{group}]\n{}",
-            if written { "" } else { "#" },
-            lines.trim_end()
-        );
+        let _ = writeln!(file, "{}[{group}]\n{}", if written { "" } else { "#" }, lines.trim_end());
     }
 }
 
 /// What to show of a setting: its examples, else its default.
 fn shown_lines(key: &'static Key, section: &str) -> Vec<(&'static str, &'static str)> {
-    let local = |path: &'static str| {
-        path.strip_prefix(section)
-            .and_then(|rest| rest.strip_prefix('.'))
-            .unwrap_or(path)
-    };
+    let local = |path: &'static str| path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')).unwrap_or(path);
     match (key.examples, key.default) {
         ([], Some(default)) => vec![(local(key.path), default)],
-        (examples, _) => examples
-            .iter()
-            .map(|(path, value)| (local(path), *value))
-            .collect(),
+        (examples, _) => examples.iter().map(|(path, value)| (local(path), *value)).collect(),
     }
 }
 
 fn push_help(file: &mut String, key: &Key) {
     let mut help = key.help.to_owned();
-    if let Some(default) = key
-        .default
-        .filter(|_| !key.examples.is_empty() && !key.written)
-    {
+    if let Some(default) = key.default.filter(|_| !key.examples.is_empty() && !key.written) {
         let _ = write!(help, " Default: {default}.");
     }
     let choices = matches!(key.kind, super::Kind::Choice(_));
     if choices {
-        let _ = write!(
-            help,
-            " One of {}.",
-            key.kind.expected().replace(" or ", ", ")
-        );
+        let _ = write!(help, " One of {}.", key.kind.expected().replace(" or ", ", "));
     }
     push_comment(file, &help);
 }
@@ -197,9 +167,5 @@ fn push_comment(file: &mut String, text: &str) {
 
 /// The settings of a section.
 fn keys_of(section: &str) -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(move |key| {
-        key.path
-            .rsplit_once('.')
-            .is_some_and(|(parent, _)| parent == section)
-    })
+    KEYS.iter().filter(move |key| key.path.rsplit_once('.').is_some_and(|(parent, _)| parent == section))
 }

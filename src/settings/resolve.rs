@@ -10,9 +10,8 @@ use super::places;
 use super::secret::NotAReference;
 use super::value::{Value, parse_duration};
 use super::{
-    AwsSettings, ColumnRule, EngineSettings, FindingsOrigin, FindingsSettings, KeyEncoding,
-    KeySettings, LakeSettings, MaskedSettings, SecretRef, Settings, TableFormat, TableSettings,
-    Unreported,
+    AwsSettings, ColumnRule, EngineSettings, FindingsOrigin, FindingsSettings, KeyEncoding, KeySettings, LakeSettings,
+    MaskedSettings, SecretRef, Settings, TableFormat, TableSettings, Unreported,
 };
 use crate::error::{Error, Result, Said};
 use crate::model::Location;
@@ -67,17 +66,13 @@ impl Reader<'_> {
 
     fn table(&self, name: &str, lake: Option<&Location>) -> Result<TableSettings> {
         let at = |member| ["lake", "tables", name, member];
-        let location = self
-            .location(&at("location"))?
-            .or_else(|| lake.map(|lake| lake.child(name)));
+        let location = self.location(&at("location"))?.or_else(|| lake.map(|lake| lake.child(name)));
         let Some(location) = location else {
             let path = owned(&["lake", "tables", name]);
             return Err(Error::usage("table has no location")
                 .with("table", &Said(name))
                 .with("in", &self.origin_of(&path))
-                .hint(
-                    "set its `location`, or `location` of `[lake]` if it is a child of the lake",
-                ));
+                .hint("set its `location`, or `location` of `[lake]` if it is a child of the lake"));
         };
         let format = match self.text(&at("format")).as_deref() {
             Some("parquet") => Some(TableFormat::Parquet),
@@ -86,11 +81,7 @@ impl Reader<'_> {
             Some("avro") => Some(TableFormat::Avro),
             _ => None,
         };
-        Ok(TableSettings {
-            location,
-            format,
-            known_as: self.locations(&at("known_as"))?,
-        })
+        Ok(TableSettings { location, format, known_as: self.locations(&at("known_as"))? })
     }
 
     /// A table's name becomes a folder of the masked tables, where readers skip hidden ones.
@@ -135,9 +126,7 @@ impl Reader<'_> {
         for name in self.layers.names_in(&["keys"]) {
             let sound = !name.is_empty()
                 && name.len() <= 128
-                && name
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
             if !sound {
                 let path = owned(&["keys", &name]);
                 return Err(Error::usage("name cannot be a key's")
@@ -163,23 +152,17 @@ impl Reader<'_> {
         let version = self.text(&at("version"));
         if version.is_some() && !matches!(secret, SecretRef::SecretsManager { .. }) {
             let path = owned(&at("version"));
-            return Err(
-                Error::usage("only a secret of Secrets Manager has versions")
-                    .with("key", &Said(name))
-                    .with("in", &self.origin_of(&path))
-                    .hint("remove `version`, or name the secret as `secretsmanager:NAME_OR_ARN`"),
-            );
+            return Err(Error::usage("only a secret of Secrets Manager has versions")
+                .with("key", &Said(name))
+                .with("in", &self.origin_of(&path))
+                .hint("remove `version`, or name the secret as `secretsmanager:NAME_OR_ARN`"));
         }
         let encoding = match self.text(&at("encoding")).as_deref() {
             Some("utf8") => KeyEncoding::Utf8,
             Some("hex") => KeyEncoding::Hex,
             _ => KeyEncoding::Base64,
         };
-        Ok(KeySettings {
-            secret,
-            version,
-            encoding,
-        })
+        Ok(KeySettings { secret, version, encoding })
     }
 
     fn parse_secret(&self, path: &SettingPath, entry: &Entry) -> Result<SecretRef> {
@@ -187,8 +170,8 @@ impl Reader<'_> {
             return Err(wrong_form(path, &entry.origin, &entry.key.kind.expected()));
         };
         let secret = SecretRef::parse(text, self.base(&entry.origin)).map_err(|problem| {
-            let error = wrong_form(path, &entry.origin, &entry.key.kind.expected())
-                .with("problem", &Said(problem.problem()));
+            let error =
+                wrong_form(path, &entry.origin, &entry.key.kind.expected()).with("problem", &Said(problem.problem()));
             match problem {
                 NotAReference::NoScheme => error.hint(
                     "settings name where a secret is and never hold one; if you wrote the secret itself here, \
@@ -198,29 +181,19 @@ impl Reader<'_> {
             }
         })?;
         if let SecretRef::Env(name) = &secret
-            && keys::variables()
-                .iter()
-                .any(|(declared, _)| declared == name)
+            && keys::variables().iter().any(|(declared, _)| declared == name)
         {
-            return Err(Error::usage(
-                "this variable is a setting and is shown: it cannot hold a key",
-            )
-            .with("variable", &Said(name))
-            .with("in", &entry.origin)
-            .hint("keep the key in a variable of another name"));
+            return Err(Error::usage("this variable is a setting and is shown: it cannot hold a key")
+                .with("variable", &Said(name))
+                .with("in", &entry.origin)
+                .hint("keep the key in a variable of another name"));
         }
         Ok(secret)
     }
 
     fn masks(&self) -> BTreeMap<String, String> {
-        let names = self
-            .layers
-            .names_in(&["masks"])
-            .into_iter()
-            .filter(|name| name != "default");
-        names
-            .filter_map(|name| Some((name.clone(), self.text(&["masks", &name])?)))
-            .collect()
+        let names = self.layers.names_in(&["masks"]).into_iter().filter(|name| name != "default");
+        names.filter_map(|name| Some((name.clone(), self.text(&["masks", &name])?))).collect()
     }
 
     fn columns(&self) -> Result<BTreeMap<String, BTreeMap<String, ColumnRule>>> {
@@ -244,9 +217,7 @@ impl Reader<'_> {
     }
 
     fn masked(&self) -> Result<MaskedSettings> {
-        let grace = self
-            .text(&["masked", "grace"])
-            .and_then(|text| parse_duration(&text));
+        let grace = self.text(&["masked", "grace"]).and_then(|text| parse_duration(&text));
         Ok(MaskedSettings {
             location: self.location(&["masked", "location"])?,
             database: self.text(&["masked", "database"]).unwrap_or_default(),
@@ -256,9 +227,7 @@ impl Reader<'_> {
     }
 
     fn engine(&self) -> Result<EngineSettings> {
-        let memory = self
-            .entry(&["engine", "memory"])
-            .and_then(|(_, entry)| entry.value.bytes());
+        let memory = self.entry(&["engine", "memory"]).and_then(|(_, entry)| entry.value.bytes());
         let threads = match usize::try_from(self.integer(&["engine", "threads"])) {
             Ok(threads) if threads > 0 => threads,
             _ => std::thread::available_parallelism().map_or(1, usize::from),
@@ -272,11 +241,7 @@ impl Reader<'_> {
             },
             None => None,
         };
-        Ok(EngineSettings {
-            memory_bytes: memory.unwrap_or_default(),
-            threads,
-            spill_folder,
-        })
+        Ok(EngineSettings { memory_bytes: memory.unwrap_or_default(), threads, spill_folder })
     }
 
     fn aws(&self) -> AwsSettings {
@@ -317,27 +282,12 @@ impl Reader<'_> {
     }
 
     fn switch(&self, path: &[&str]) -> bool {
-        matches!(
-            self.entry(path),
-            Some((
-                _,
-                Entry {
-                    value: Value::Switch(true),
-                    ..
-                }
-            ))
-        )
+        matches!(self.entry(path), Some((_, Entry { value: Value::Switch(true), .. })))
     }
 
     fn integer(&self, path: &[&str]) -> i64 {
         match self.entry(path) {
-            Some((
-                _,
-                Entry {
-                    value: Value::Integer(number),
-                    ..
-                },
-            )) => *number,
+            Some((_, Entry { value: Value::Integer(number), .. })) => *number,
             _ => 0,
         }
     }
@@ -352,10 +302,7 @@ impl Reader<'_> {
     fn locations(&self, path: &[&str]) -> Result<Vec<Location>> {
         match self.entry(path) {
             Some((path, entry)) => match &entry.value {
-                Value::List(items) => items
-                    .iter()
-                    .map(|item| self.parse_location(path, entry, item))
-                    .collect(),
+                Value::List(items) => items.iter().map(|item| self.parse_location(path, entry, item)).collect(),
                 _ => Err(wrong_form(path, &entry.origin, &entry.key.kind.expected())),
             },
             None => Ok(Vec::new()),
@@ -365,11 +312,7 @@ impl Reader<'_> {
     fn parse_location(&self, path: &SettingPath, entry: &Entry, text: &str) -> Result<Location> {
         places::parse(text, self.base(&entry.origin)).ok_or_else(|| {
             let error = wrong_form(path, &entry.origin, &entry.key.kind.expected());
-            if places::means_home(text) {
-                error.hint("`~` is not expanded: write the whole path")
-            } else {
-                error
-            }
+            if places::means_home(text) { error.hint("`~` is not expanded: write the whole path") } else { error }
         })
     }
 
@@ -383,23 +326,9 @@ impl Reader<'_> {
 
     /// Where a section or a setting was written; for a section without a line of its own, its first setting.
     pub(super) fn origin_of(&self, path: &SettingPath) -> Origin {
-        let entries = self
-            .layers
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.origin != Origin::Default);
-        let first = || {
-            entries
-                .clone()
-                .find(|(place, _)| place.starts_with(path))
-                .map(|(_, entry)| &entry.origin)
-        };
-        self.layers
-            .sections
-            .get(path)
-            .or_else(first)
-            .cloned()
-            .unwrap_or(Origin::Default)
+        let entries = self.layers.entries.iter().filter(|(_, entry)| entry.origin != Origin::Default);
+        let first = || entries.clone().find(|(place, _)| place.starts_with(path)).map(|(_, entry)| &entry.origin);
+        self.layers.sections.get(path).or_else(first).cloned().unwrap_or(Origin::Default)
     }
 }
 
@@ -412,25 +341,15 @@ fn keys_secret_forms() -> String {
 }
 
 /// A variable that looks like ours and is not: likely a slip that would leave a setting at its default.
-pub(super) fn check_unknown_variables(
-    environment: &Environment,
-    settings: &Settings,
-) -> Result<()> {
-    let holds_key = |name: &str| {
-        settings
-            .keys
-            .values()
-            .any(|key| key.secret == SecretRef::Env(name.to_owned()))
-    };
+pub(super) fn check_unknown_variables(environment: &Environment, settings: &Settings) -> Result<()> {
+    let holds_key = |name: &str| settings.keys.values().any(|key| key.secret == SecretRef::Env(name.to_owned()));
     let Some(name) = environment.unknown().find(|name| !holds_key(name)) else {
         return Ok(());
     };
     let variables = keys::variables();
     let error = Error::usage("unknown environment variable").with("variable", &Said(name));
-    Err(
-        match keys::nearest(name, variables.iter().map(|(name, _)| name.as_str())) {
-            Some(nearest) => error.hint(format!("did you mean `{nearest}`? Otherwise unset it")),
-            None => error.hint("unset it; `docs/settings.md` lists every variable"),
-        },
-    )
+    Err(match keys::nearest(name, variables.iter().map(|(name, _)| name.as_str())) {
+        Some(nearest) => error.hint(format!("did you mean `{nearest}`? Otherwise unset it")),
+        None => error.hint("unset it; `docs/settings.md` lists every variable"),
+    })
 }

@@ -24,9 +24,7 @@ impl NotAReference {
     pub(super) fn problem(self) -> &'static str {
         match self {
             Self::NoScheme => "it begins with none of `secretsmanager:`, `file:`, `env:`",
-            Self::SecretsManager => {
-                "what follows `secretsmanager:` is neither the name nor the ARN of a secret"
-            }
+            Self::SecretsManager => "what follows `secretsmanager:` is neither the name nor the ARN of a secret",
             Self::Member => "`#` names no member",
             Self::File => "`file:` names no file",
             Self::Env => "what follows `env:` is not the name of a variable",
@@ -50,11 +48,7 @@ impl SecretRef {
         }
         if let Some(name) = text.strip_prefix("env:") {
             let sound = !name.starts_with(|c: char| c.is_ascii_digit()) && is_made_of(name, "_");
-            return if sound {
-                Ok(Self::Env(name.to_owned()))
-            } else {
-                Err(NotAReference::Env)
-            };
+            return if sound { Ok(Self::Env(name.to_owned())) } else { Err(NotAReference::Env) };
         }
         Err(NotAReference::NoScheme)
     }
@@ -62,10 +56,7 @@ impl SecretRef {
     /// The reference as settings spell it.
     pub(super) fn to_text(&self) -> String {
         match self {
-            Self::SecretsManager {
-                id,
-                member: Some(member),
-            } => format!("secretsmanager:{id}#{member}"),
+            Self::SecretsManager { id, member: Some(member) } => format!("secretsmanager:{id}#{member}"),
             Self::SecretsManager { id, member: None } => format!("secretsmanager:{id}"),
             Self::File(path) => format!("file:{}", path.display()),
             Self::Env(name) => format!("env:{name}"),
@@ -83,25 +74,14 @@ fn parse_secretsmanager(text: &str) -> Result<SecretRef, NotAReference> {
     if !is_arn(id) && !is_secret_name(id) {
         return Err(NotAReference::SecretsManager);
     }
-    Ok(SecretRef::SecretsManager {
-        id: id.to_owned(),
-        member,
-    })
+    Ok(SecretRef::SecretsManager { id: id.to_owned(), member })
 }
 
 /// Whether a text is `arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME`.
 fn is_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.splitn(7, ':').collect();
     match parts.as_slice() {
-        [
-            "arn",
-            partition,
-            "secretsmanager",
-            region,
-            account,
-            "secret",
-            name,
-        ] => {
+        ["arn", partition, "secretsmanager", region, account, "secret", name] => {
             partition.starts_with("aws")
                 && !region.is_empty()
                 && account.len() == 12
@@ -119,8 +99,5 @@ fn is_secret_name(text: &str) -> bool {
 
 /// Whether a text is not empty and made of ASCII letters, digits and these.
 fn is_made_of(text: &str, others: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }

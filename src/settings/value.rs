@@ -73,11 +73,9 @@ impl Kind {
             Self::Locations => "a list of folders or \"s3://bucket/prefix/\"".into(),
             Self::Sources => "a list of files, folders, \"s3://bucket/prefix/\", \"-\" or \"macie\"".into(),
             Self::Folder => "a folder".into(),
-            Self::Secret => {
-                "\"secretsmanager:NAME_OR_ARN\", \"secretsmanager:NAME_OR_ARN#member\", \"file:PATH\" or \
+            Self::Secret => "\"secretsmanager:NAME_OR_ARN\", \"secretsmanager:NAME_OR_ARN#member\", \"file:PATH\" or \
                  \"env:VARIABLE\""
-                    .into()
-            }
+                .into(),
             Self::Rule => "a mask such as \"salt_hash\" or \"mask_partial(0, 4)\"".into(),
             Self::ColumnRule => {
                 "\"keep\", \"drop\", a mask such as \"mask_partial(0, 4)\", or { keep = true, despite = [\"NAME\"] }"
@@ -96,9 +94,7 @@ impl Kind {
     pub(super) fn read_toml(self, value: &DeValue<'_>) -> Option<Value> {
         let read = match value {
             DeValue::String(text) => Value::Text(text.clone().into_owned()),
-            DeValue::Integer(number) => {
-                Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()?)
-            }
+            DeValue::Integer(number) => Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
             DeValue::Boolean(switch) => Value::Switch(*switch),
             DeValue::Array(array) => Value::List(texts(array)?),
             DeValue::Table(table) => Value::KeepDespite(despite(table)?),
@@ -113,10 +109,7 @@ impl Kind {
             Self::Switch => Value::Switch(text.parse().ok()?),
             Self::Integer { .. } => Value::Integer(text.parse().ok()?),
             Self::Locations | Self::Sources => Value::List(
-                text.split(',')
-                    .map(|part| part.trim().to_owned())
-                    .filter(|part| !part.is_empty())
-                    .collect(),
+                text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
             ),
             _ => Value::Text(text.to_owned()),
         };
@@ -126,19 +119,14 @@ impl Kind {
     /// Whether a value is of this kind.
     pub(super) fn accepts(self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Integer { least, most }, Value::Integer(number)) => {
-                (least..=most).contains(number)
-            }
+            (Self::Integer { least, most }, Value::Integer(number)) => (least..=most).contains(number),
             (Self::Size, value) => value.bytes().is_some_and(|bytes| bytes >= 1 << 20),
             (Self::Duration, Value::Text(text)) => parse_duration(text).is_some(),
             (Self::Choice(choices), Value::Text(text)) => choices.contains(&text.as_str()),
             (Self::Url, Value::Text(text)) => is_endpoint(text),
             (kind, Value::List(items)) => kind.is_list() && items.iter().all(|item| is_clean(item)),
             (Self::Switch, Value::Switch(_)) | (Self::ColumnRule, Value::KeepDespite(_)) => true,
-            (
-                Self::Switch | Self::Integer { .. } | Self::Locations | Self::Sources,
-                Value::Text(_),
-            ) => false,
+            (Self::Switch | Self::Integer { .. } | Self::Locations | Self::Sources, Value::Text(_)) => false,
             (_, Value::Text(text)) => is_clean(text),
             _ => false,
         }
@@ -163,35 +151,26 @@ fn is_clean(text: &str) -> bool {
 
 /// Whether a text is the address of a service.
 fn is_endpoint(text: &str) -> bool {
-    url::Url::parse(text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// The texts of an array, if it holds nothing else.
 fn texts(array: &DeArray<'_>) -> Option<Vec<String>> {
-    array
-        .iter()
-        .map(|item| item.get_ref().as_str().map(str::to_owned))
-        .collect()
+    array.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 /// The identifiers of `{ keep = true, despite = [...] }`, if the table is just that.
 fn despite(table: &DeTable<'_>) -> Option<Vec<String>> {
     let keep = table.get("keep")?.get_ref().as_bool()?;
     let identifiers = texts(table.get("despite")?.get_ref().as_array()?)?;
-    let sound = keep
-        && table.len() == 2
-        && !identifiers.is_empty()
-        && identifiers.iter().all(|name| is_clean(name));
+    let sound = keep && table.len() == 2 && !identifiers.is_empty() && identifiers.iter().all(|name| is_clean(name));
     sound.then_some(identifiers)
 }
 
 /// Splits `12h` into the number and the unit.
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;
     Some((number.parse().ok()?, unit.trim_start()))
 }
