@@ -1,0 +1,1 @@
+//! The AWS wing: one file per service.
