@@ -1,0 +1,3 @@
+//! The services behind the stages' traits.
+
+pub mod aws;
