@@ -69,7 +69,7 @@ fn is_word(c: char) -> bool {
 fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let at = |index: usize| chars.get(index).copied().unwrap_or('\0');
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<Token> = Vec::new();
     let mut line = 1;
     let mut index = 0;
     while index < chars.len() {
@@ -96,10 +96,18 @@ fn tokens(text: &str) -> Vec<Token> {
                 kind = (!c.is_whitespace()).then(|| c.to_string());
             }
         }
-        tokens.extend(kind.map(|text| Token { text, line }));
+        // The `::` in front of a crate's name says nothing more.
+        let leads = kind.as_deref() == Some("::") && tokens.last().is_none_or(|before| !can_go_before(before));
+        tokens.extend(kind.filter(|_| !leads).map(|text| Token { text, line }));
         line += chars[start..index].iter().filter(|c| **c == '\n').count();
     }
     tokens
+}
+
+/// Whether a token can be a segment of a path, with `::` after it.
+fn can_go_before(token: &Token) -> bool {
+    let keywords = ["use", "as", "in", "return", "dyn", "impl", "for", "mut", "else", "match", "if", "while"];
+    (token.text == ">" || token.text.chars().all(is_word)) && !keywords.contains(&token.text.as_str())
 }
 
 /// Comments nest.
@@ -241,12 +249,10 @@ fn is_root(tokens: &[Token], index: usize) -> bool {
     let word = |index: usize| text(index).chars().next().is_some_and(is_word);
     let before = |distance: usize| index.checked_sub(distance).map_or("", text);
     let is_later = before(1) == "::" && (before(2) == ">" || index.checked_sub(2).is_some_and(word));
-    word(index)
-        && !is_later
-        && before(1) != "."
-        && (text(index + 1) == "::" || ["use", "crate"].contains(&before(1)))
-        && !(text(index) == "as")
-        || (text(index) == "crate" && text(index + 1) == "as")
+    let goes_on = text(index + 1) == "::";
+    let whole_crate = ["use", "crate"].contains(&before(1)) && text(index) != "as";
+    let renamed_house = text(index) == "crate" && text(index + 1) == "as";
+    word(index) && !is_later && before(1) != "." && (goes_on || whole_crate || renamed_house)
 }
 
 /// Follows a path from a segment on, through the branches of a use tree. Returns the index after it.

@@ -27,8 +27,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
 ];
 
+/// Whether a path is one of the names.
+type Names = fn(&[&str]) -> bool;
+
 /// Names that belong to one room.
-const NAMES: &[(&str, &str, fn(&[&str]) -> bool)] = &[
+const NAMES: &[(&str, &str, Names)] = &[
     ("settings", "the environment", |path| path.starts_with(&["std", "env"])),
     ("engine", "Tokio's runtime", names_runtime),
     ("backend", "the AWS clients", |path| path[0].starts_with("aws_")),
@@ -40,7 +43,7 @@ const NAMES: &[(&str, &str, fn(&[&str]) -> bool)] = &[
 
 fn names_runtime(path: &[&str]) -> bool {
     match path {
-        ["tokio", "runtime"] | ["tokio", "main"] => true,
+        ["tokio", "runtime" | "main"] => true,
         ["tokio", "runtime", name, ..] => ["Builder", "Runtime", "LocalRuntime", "*"].contains(name),
         _ => false,
     }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::shelf::Shelf;
 
 /// No command of a test takes longer.
-const RUN_TIME_MAX: Duration = Duration::from_secs(300);
+const RUN_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// A folder to work in, a home, a temporary folder, and an environment: all empty at first.
 pub(crate) struct Sandbox {

@@ -1,6 +1,7 @@
 //! The least of an HTTP client: one request, one connection, the answer read to its end.
 
-use std::io::{Read, Write};
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -33,10 +34,10 @@ impl Answer {
 pub(crate) fn request(method: &str, endpoint: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let host = endpoint.strip_prefix("http://").expect("an http endpoint").trim_end_matches('/');
     let mut stream = TcpStream::connect(host).unwrap_or_else(|error| panic!("connect to {host}: {error}"));
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).unwrap();

@@ -139,8 +139,8 @@ pub(crate) fn change_key(table: &str, number: u32) -> String {
 
 /// The key of a file in Hive partitions: `card/year=2026/month=11/part-0.parquet`.
 pub(crate) fn partition_key(table: &str, partition: &[(&str, &str)], file: &str) -> String {
-    let folders: String = partition.iter().map(|(name, value)| format!("{name}={value}/")).collect();
-    format!("{table}/{folders}{file}")
+    let folders: Vec<String> = partition.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{table}/{}/{file}", folders.join("/"))
 }
 
 /// Every codec that can be written, by name. LZO is the one that cannot: see [`claim_lzo`].
@@ -318,7 +318,7 @@ mod tests {
         for shelf in [Shelf::Folder(folder.path().to_owned()), super::super::moto::moto().bucket()] {
             let key = format!("dataset/{}", full_load_key("people", 1, format));
             shelf.put(&key, people().encode(format));
-            assert_eq!(shelf.list("dataset/people/"), [key.clone()]);
+            assert_eq!(shelf.list("dataset/people/"), [key.as_str()]);
             assert_eq!(read_parquet(shelf.get(&key)).unwrap(), people().batch());
         }
     }

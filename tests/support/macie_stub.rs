@@ -127,10 +127,11 @@ fn matches_criteria(finding: &Value, criteria: &Value) -> Result<bool, &'static 
         for (operator, wanted) in condition.as_object().ok_or("a criterion must be an object")? {
             // Conditions compare texts: `true`, `2`, `CLASSIFICATION`.
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let among = || Ok(wanted.as_array().ok_or("a list is wanted")?.iter().any(|item| item == &json!(text)));
+            let wanted = wanted.as_array().ok_or("a list is wanted")?;
+            let among = wanted.iter().any(|item| item.as_str() == Some(&text));
             let met = match operator.as_str() {
-                "eq" | "eqExactMatch" => among()?,
-                "neq" => !among()?,
+                "eq" | "eqExactMatch" => among,
+                "neq" => !among,
                 _ => return Err("the stub knows eq, neq and eqExactMatch only"),
             };
             if !met {

@@ -31,6 +31,20 @@ pub(crate) fn moto() -> &'static Moto {
 }
 
 fn start() -> Moto {
+    let (mut child, stdin) = spawn();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port: u16 = line.trim().parse().expect("moto did not start; its message is above");
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let started = Instant::now();
+    while http::request("GET", &endpoint, "/moto-api/data.json", &[], b"").status != 200 {
+        assert!(started.elapsed() < Duration::from_mins(1), "moto does not answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Moto { endpoint, _lifeline: (child, stdin) }
+}
+
+fn spawn() -> (Child, ChildStdin) {
     let mut child = Command::new(python::interpreter())
         .arg("-I")
         .arg(python::script("serve.py"))
@@ -39,16 +53,7 @@ fn start() -> Moto {
         .spawn()
         .expect("start moto");
     let stdin = child.stdin.take().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let port: u16 = line.trim().parse().expect("moto did not start; its message is above");
-    let endpoint = format!("http://127.0.0.1:{port}");
-    let started = Instant::now();
-    while http::request("GET", &endpoint, "/moto-api/data.json", &[], b"").status != 200 {
-        assert!(started.elapsed() < Duration::from_secs(60), "moto does not answer");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Moto { endpoint, _lifeline: (child, stdin) }
+    (child, stdin)
 }
 
 impl Moto {
@@ -157,6 +162,21 @@ impl Moto {
             ("Authorization", &authorization),
         ];
         http::request("POST", &self.endpoint, "/", &headers, body.to_string().as_bytes())
+    }
+}
+
+#[test]
+fn a_server_does_not_outlive_its_tests() {
+    let (mut child, stdin) = spawn();
+    let mut port = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    assert!(port.trim().parse::<u16>().is_ok(), "{port}");
+    // What the kernel does for a process that ends, killed or not.
+    drop(stdin);
+    let until = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < until, "the server lives on");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

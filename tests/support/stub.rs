@@ -1,6 +1,5 @@
 //! A small HTTP server inside the test process. A closure answers; what was asked is kept for the test to see.
 
-use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
