@@ -68,10 +68,9 @@ impl Location {
     pub fn child(&self, name: &str) -> Self {
         match self {
             Self::Folder(path) => Self::Folder(path.join(name)),
-            Self::S3 { bucket, prefix } => Self::S3 {
-                bucket: bucket.clone(),
-                prefix: format!("{prefix}{}/", name.trim_matches('/')),
-            },
+            Self::S3 { bucket, prefix } => {
+                Self::S3 { bucket: bucket.clone(), prefix: format!("{prefix}{}/", name.trim_matches('/')) }
+            }
         }
     }
 

@@ -1,0 +1,18 @@
+//! Tests from outside: of the shipped binary, of the house as a whole, and of the tools they stand on.
+//!
+//! One test binary, since linking the engine is slow. `support` is the tool box; every other module is a suite.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that meets something unexpected stops there and says so"
+)]
+#![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
+
+mod architecture;
+mod house_rules;
+mod support;
