@@ -275,3 +275,6 @@ fn occurrences(occurrences: &Occurrences) -> Value {
 fn all<T>(items: Option<&[T]>, convert: impl Fn(&T) -> Value) -> Option<Vec<Value>> {
     items.map(|items| items.iter().map(convert).collect())
 }
+
+#[cfg(test)]
+mod tests;

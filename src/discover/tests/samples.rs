@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-const NOT_SET: &str = "dcp-macie-us-east-1-111122223333";
+const LAKE_BUCKET: &str = "dcp-macie-us-east-1-111122223333";
 
 /// A sample, or `None` (said aloud) where there are none.
 fn sample(name: &str) -> Option<Document> {
@@ -60,7 +60,7 @@ fn sample_table() -> TableSource {
 
 fn dataset() -> Vec<TableSource> {
     let at = |name: &str, columns: &[&str]| {
-        table(name, s3(NOT_SET, &format!("dataset/{name}/")), columns)
+        table(name, s3(LAKE_BUCKET, &format!("dataset/{name}/")), columns)
     };
     vec![
         at(
@@ -285,7 +285,7 @@ fn every_form_of_path_is_located_or_listed() {
         "1234567890",
         &long,
     ];
-    let edge = table("edge", s3(NOT_SET, "dataset/edge/"), &columns);
+    let edge = table("edge", s3(LAKE_BUCKET, "dataset/edge/"), &columns);
     let Some(findings) = read(
         &["finding_12_jsonpath_edge_cases_DERIVED.json"],
         &[edge],
@@ -334,7 +334,7 @@ fn the_archived_finding_is_used_unless_settings_say_otherwise() {
     };
     let tables = [table(
         "customers",
-        s3(NOT_SET, "raw/customers/"),
+        s3(LAKE_BUCKET, "raw/customers/"),
         &["passport_no"],
     )];
     for (use_archived, located) in [(true, 1), (false, 0)] {
@@ -382,7 +382,7 @@ fn firehose_files_hold_four_events_in_every_form() {
     ];
     let mut all = Vec::new();
     for name in names {
-        let Some(findings) = read(&[name], &dataset(), &[s3(NOT_SET, "dataset/")]) else {
+        let Some(findings) = read(&[name], &dataset(), &[s3(LAKE_BUCKET, "dataset/")]) else {
             return;
         };
         let totals = findings.totals();
