@@ -440,7 +440,9 @@ fn locate_all(schema: &TableSchema, detection: &Detection) -> Located {
         .map(|(_, times)| times)
         .sum();
     if let Some(count) = detection.count.filter(|count| *count > listed) {
-        located.values_mut().for_each(|times| *times = count);
+        for times in located.values_mut() {
+            *times = count;
+        }
     }
     (located, lost)
 }

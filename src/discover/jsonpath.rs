@@ -1,4 +1,4 @@
-//! The paths of Macie's record locations: JSONPath as Macie writes it, read tolerantly.
+//! The paths of Macie's record locations: `JSONPath` as Macie writes it, read tolerantly.
 //!
 //! ```text
 //! path  = "$" step*

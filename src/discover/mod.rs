@@ -33,6 +33,9 @@ mod record;
 mod resolve;
 mod shapes;
 
+#[cfg(test)]
+mod tests;
+
 use async_trait::async_trait;
 
 use crate::error::Result;

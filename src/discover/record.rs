@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -124,14 +125,18 @@ struct Finding {
     archived: Option<bool>,
     #[serde(deserialize_with = "flag")]
     sample: Option<bool>,
+    #[serde(deserialize_with = "object")]
     resources_affected: Option<Resources>,
+    #[serde(deserialize_with = "object")]
     classification_details: Option<Details>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Resources {
+    #[serde(deserialize_with = "object")]
     s3_bucket: Option<S3Bucket>,
+    #[serde(deserialize_with = "object")]
     s3_object: Option<S3Object>,
 }
 
@@ -157,14 +162,18 @@ struct S3Object {
 #[serde(rename_all = "camelCase", default)]
 struct Details {
     detailed_results_location: Option<String>,
+    #[serde(deserialize_with = "object")]
     result: Option<Outcomes>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Outcomes {
+    #[serde(deserialize_with = "object")]
     status: Option<Status>,
+    #[serde(deserialize_with = "objects")]
     sensitive_data: Option<Vec<Group>>,
+    #[serde(deserialize_with = "object")]
     custom_data_identifiers: Option<Group>,
 }
 
@@ -180,6 +189,7 @@ struct Group {
     category: Option<String>,
     #[serde(deserialize_with = "number")]
     total_count: Option<u64>,
+    #[serde(deserialize_with = "objects")]
     detections: Option<Vec<Found>>,
 }
 
@@ -192,13 +202,16 @@ struct Found {
     name: Option<String>,
     #[serde(deserialize_with = "number")]
     count: Option<u64>,
+    #[serde(deserialize_with = "object")]
     occurrences: Option<Occurrences>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Occurrences {
+    #[serde(deserialize_with = "objects")]
     cells: Option<Vec<Cell>>,
+    #[serde(deserialize_with = "objects")]
     records: Option<Vec<At>>,
     line_ranges: Option<Vec<Value>>,
     pages: Option<Vec<Value>>,
@@ -217,6 +230,33 @@ struct Cell {
 #[serde(rename_all = "camelCase", default)]
 struct At {
     json_path: Option<String>,
+}
+
+/// An object or null. A list is not taken for an object, as serde would by position.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        value @ Value::Object(_) => T::deserialize(value)
+            .map(Some)
+            .map_err(serde::de::Error::custom),
+        _ => Err(serde::de::Error::custom("not an object")),
+    }
+}
+
+/// A list of objects, or null.
+fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    let one = |value: Value| match object(value) {
+        Ok(Some(value)) => Ok(value),
+        _ => Err(serde::de::Error::custom("not an object")),
+    };
+    let values = Option::<Vec<Value>>::deserialize(deserializer)?;
+    values
+        .map(|values| values.into_iter().map(one).collect())
+        .transpose()
 }
 
 /// A count: a number, or a string that holds one. What is neither whole nor positive is as good as absent, and an

@@ -148,7 +148,7 @@ fn list(
     }
 }
 
-/// An EventBridge event. What looks like a finding is one, whatever the event calls itself.
+/// An `EventBridge` event. What looks like a finding is one, whatever the event calls itself.
 fn event(mut object: Map<String, Value>, at: At<'_>, batch: &mut Batch) -> Result<()> {
     let detail = object.remove("detail").unwrap_or_default();
     let named_finding = text(&object, "source") == Some("aws.macie")

@@ -123,12 +123,9 @@ impl LiveFindings for Macie {
 }
 
 /// Says what failed and what to do, without the SDK's own text: it may quote requests.
-fn failed<E: ProvideErrorMetadata>(
-    operation: &'static str,
-    error: &SdkError<E, HttpResponse>,
-) -> Error
+fn failed<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Error
 where
-    E: std::error::Error + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let code = error.code().unwrap_or_default();
     let (message, hint) = match error {
@@ -278,3 +275,6 @@ fn occurrences(occurrences: &Occurrences) -> Value {
 fn all<T>(items: Option<&[T]>, convert: impl Fn(&T) -> Value) -> Option<Vec<Value>> {
     items.map(|items| items.iter().map(convert).collect())
 }
+
+#[cfg(test)]
+mod tests;
