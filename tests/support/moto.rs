@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
@@ -26,8 +26,8 @@ pub(crate) struct Moto {
 
 /// The server of this test process.
 pub(crate) fn moto() -> &'static Moto {
-    static MOTO: LazyLock<Moto> = LazyLock::new(start);
-    &MOTO
+    static MOTO: OnceLock<Moto> = OnceLock::new();
+    MOTO.get_or_init(start)
 }
 
 fn start() -> Moto {
