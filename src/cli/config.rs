@@ -115,7 +115,7 @@ mod tests {
         let file = folder.path().join("saltlake.toml");
         std::fs::write(
             &file,
-            "[lake]\nlocation = \"raw\"\n[keys.default]\nsecret = \"env:MY_KEY\"\n[columns.customer]\n\
+            "[lake]\nlocation = \"raw\"\n[keys.default]\nsecret = \"env:MY_KEY\"\n[findings]\nsources = [\"f.json.gz\", \"-\", \"s3://b/o.json\"]\n[columns.customer]\n\
              id = \"keep\"\n\"a.b\" = { keep = true, despite = [\"NAME\"] }\n[masks]\n\"custom:it's\" = \"mask_null\"\n",
         )
         .unwrap();
@@ -128,7 +128,11 @@ mod tests {
             "threads = 3 # from SALTLAKE_ENGINE_THREADS",
             "database = \"dataset\" # default",
             "secret = \"env:MY_KEY\" # from saltlake.toml:4",
-            "\"a.b\" = { despite = [\"NAME\"], keep = true } # from saltlake.toml:7",
+            "\"a.b\" = { despite = [\"NAME\"], keep = true } # from saltlake.toml:9",
+            &format!(
+                "sources = [\"{}/f.json.gz\", \"-\", \"s3://b/o.json\"] # from saltlake.toml:6",
+                folder.path().display()
+            ),
             "# region is not set",
         ] {
             assert!(text.lines().any(|it| it == line), "`{line}` is missing in:\n{text}");

@@ -65,6 +65,31 @@ impl Settings {
     ) -> Result<(Self, Vec<Provenance>)> {
         load(overrides, current_folder, environment)
     }
+
+    /// Where masked tables go.
+    ///
+    /// # Errors
+    /// Nobody set it.
+    pub fn masked_location(&self) -> Result<&Location> {
+        self.masked.location.as_ref().ok_or_else(|| {
+            Error::usage("nobody said where masked tables go").hint(format!(
+                "set `location` of `[masked]` in `{FILE_NAME}`, `SALTLAKE_MASKED_LOCATION` or `--masked`"
+            ))
+        })
+    }
+
+    /// Checks that there is a raw lake: a location, or tables with their own.
+    ///
+    /// # Errors
+    /// Nobody set any.
+    pub fn require_lake(&self) -> Result<()> {
+        if self.lake.location.is_some() || !self.lake.tables.is_empty() {
+            return Ok(());
+        }
+        Err(Error::usage("nobody said where the raw lake is")
+            .hint(format!("set `location` of `[lake]` in `{FILE_NAME}`, `SALTLAKE_LAKE_LOCATION` or `--lake`"))
+            .hint(format!("`saltlake init` writes a `{FILE_NAME}`")))
+    }
 }
 
 fn load(

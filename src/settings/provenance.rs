@@ -5,6 +5,7 @@ use super::layers::{Entry, Origin, show_path};
 use super::resolve::Reader;
 use super::value::{Kind, Value};
 use super::{SecretRef, places};
+use crate::model::Location;
 
 /// What stands for a secret part of a value.
 const REDACTED: &str = "[redacted]";
@@ -65,9 +66,11 @@ fn shown(reader: &Reader<'_>, entry: &Entry) -> toml::Value {
     let text = |text: &str| {
         let absolute = match entry.key.kind {
             Kind::Location | Kind::Locations => places::parse(text, base).map(|location| location.to_url()),
-            Kind::Sources if !matches!(text, "-" | "macie") => {
-                places::parse(text, base).map(|location| location.to_url())
-            }
+            // A source may be a file, which a location's text, ending in a slash, would not show.
+            Kind::Sources if !matches!(text, "-" | "macie") => match places::parse(text, base) {
+                Some(Location::Folder(path)) => Some(path.to_string_lossy().into_owned()),
+                _ => None,
+            },
             Kind::Folder => Some(places::absolute(text, base).to_string_lossy().into_owned()),
             // What is not a reference may be a secret.
             Kind::Secret => Some(SecretRef::parse(text, base).map_or(REDACTED.to_owned(), |secret| secret.to_text())),

@@ -111,7 +111,7 @@ fn push_open_section(file: &mut String, section: &str) {
             let Some((_, lines, written)) = groups.get_mut(place) else {
                 continue;
             };
-            if !explained {
+            if !explained && key.path.ends_with(name) {
                 push_help(lines, key);
                 explained = true;
             }

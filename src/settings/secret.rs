@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::SecretRef;
+use super::{SecretRef, places};
 
 /// Why a text is no reference. Holds nothing of the text, which may be the secret itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum NotAReference {
     Member,
     /// Nothing follows `file:`.
     File,
+    /// `file:~`, which only a shell expands.
+    Home,
     /// What follows `env:` is not the name of a variable.
     Env,
 }
@@ -27,6 +29,7 @@ impl NotAReference {
             Self::SecretsManager => "what follows `secretsmanager:` is neither the name nor the ARN of a secret",
             Self::Member => "`#` names no member",
             Self::File => "`file:` names no file",
+            Self::Home => "`~` is not expanded: write the whole path",
             Self::Env => "what follows `env:` is not the name of a variable",
         }
     }
@@ -43,8 +46,10 @@ impl SecretRef {
             if path.trim().is_empty() {
                 return Err(NotAReference::File);
             }
-            let joined = base.join(path);
-            return Ok(Self::File(std::path::absolute(&joined).unwrap_or(joined)));
+            if places::means_home(path) {
+                return Err(NotAReference::Home);
+            }
+            return Ok(Self::File(places::absolute(path, base)));
         }
         if let Some(name) = text.strip_prefix("env:") {
             let sound = !name.starts_with(|c: char| c.is_ascii_digit()) && is_made_of(name, "_");

@@ -1,5 +1,7 @@
 //! The list of settings, the texts made from it, and properties over any text.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -103,7 +105,7 @@ proptest! {
         let mut text = String::from("[columns.t]\n");
         for (column, rule) in &rules {
             let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
-            text.push_str(&format!("{} = {}\n", layers::show_name(column), quote(rule)));
+            let _ = writeln!(text, "{} = {}", layers::show_name(column), quote(rule));
         }
         let settings = Fixture::new(&text).load().unwrap();
         let expected: BTreeMap<_, _> =

@@ -78,8 +78,11 @@ fn without_a_file_defaults_hold() {
     assert!(settings.engine.threads >= 1);
     assert_eq!(settings.engine.spill_folder, None);
     assert_eq!(settings.aws.s3_endpoint_url, None);
+    assert_eq!(settings.require_lake().unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(settings.masked_location().unwrap_err().kind(), ErrorKind::Usage);
 }
 
+#[allow(clippy::too_many_lines, reason = "one file with every setting, one line each")]
 #[test]
 fn every_setting_of_a_file_is_read() {
     let fixture = Fixture::new(
@@ -141,6 +144,8 @@ fn every_setting_of_a_file_is_read() {
     let folder = |name: &str| Location::Folder(root.join(name));
     let s3 = |bucket: &str, prefix: &str| Location::S3 { bucket: bucket.into(), prefix: prefix.into() };
 
+    settings.require_lake().unwrap();
+    settings.masked_location().unwrap();
     assert_eq!(settings.file, Some(root.join(FILE_NAME)));
     assert_eq!(settings.root, root);
     assert_eq!(settings.lake.location, Some(folder("raw")));

@@ -122,6 +122,7 @@ fn references_to_secrets() {
         "env:A#b",
         "file:",
         "file: ",
+        "file:~/key",
         "secretsmanager:",
         "secretsmanager:#a",
         "secretsmanager:salt#",
