@@ -65,6 +65,7 @@ impl fmt::Display for Said<'_> {
 impl Safe for Said<'_> {}
 
 /// What failed, where, and what to do next.
+#[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
     message: &'static str,

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `saltlake` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    saltlake::cli::main()
+}

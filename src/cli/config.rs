@@ -11,7 +11,7 @@ use crate::settings::{Environment, Origin, Overrides, Provenance, Settings, curr
 
 /// Print the settings that are in force, and where each came from. Secrets are not looked up.
 #[derive(Args, Clone, Debug)]
-pub struct ConfigArgs {
+pub(super) struct ConfigArgs {
     /// How to print them.
     #[arg(long, value_enum, default_value_t = ConfigFormat::Toml)]
     pub format: ConfigFormat,
@@ -19,7 +19,7 @@ pub struct ConfigArgs {
 
 /// How settings are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ConfigFormat {
+pub(super) enum ConfigFormat {
     /// As a settings file, each line with its source as a comment.
     #[default]
     Toml,
@@ -31,7 +31,7 @@ pub enum ConfigFormat {
 ///
 /// # Errors
 /// Wrong settings, as for every command; a closed output.
-pub fn run(args: &ConfigArgs, overrides: &Overrides, out: &mut dyn Write) -> Result<()> {
+pub(super) fn run(args: &ConfigArgs, overrides: &Overrides, out: &mut dyn Write) -> Result<()> {
     let (settings, list) = Settings::provenance(overrides, &current_folder()?, &Environment::of_process()?)?;
     let text = match args.format {
         ConfigFormat::Toml => as_toml(&settings, &list),

@@ -12,7 +12,7 @@ use crate::settings::{FILE_NAME, file_template};
 
 /// Write a settings file in which every setting is explained.
 #[derive(Args, Clone, Debug)]
-pub struct InitArgs {
+pub(super) struct InitArgs {
     /// The folder to write it to. Made if it does not exist.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -25,7 +25,7 @@ pub struct InitArgs {
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) if there is a file and `--force` is not given.
-pub fn run(args: &InitArgs, out: &mut dyn Write) -> Result<()> {
+pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<()> {
     let path = args.dir.join(FILE_NAME);
     fs::create_dir_all(&args.dir).map_err(|error| unwritable(&args.dir, &error))?;
     write_file(&path, args.force)?;

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::document::{self, Document};
-use super::findings::{
-    Channel, ColumnFinding, Evidence, Findings, Outside, Reason, Totals, Unlocated, Unmapped,
-};
+use super::findings::{Channel, ColumnFinding, Evidence, Findings, Outside, Reason, Totals, Unlocated, Unmapped};
 use super::record::{Detection, Place, Record};
 use super::resolve::{self, Lake, Whereabouts};
 use super::shapes::{self, At, Batch};
@@ -54,12 +52,7 @@ impl Collector {
     /// Starts with nothing. `use_archived`: whether findings that someone suppressed count; the data is there all the
     /// same.
     pub fn new(use_archived: bool) -> Self {
-        Self {
-            use_archived,
-            records: Vec::new(),
-            by_id: HashMap::new(),
-            totals: Totals::default(),
-        }
+        Self { use_archived, records: Vec::new(), by_id: HashMap::new(), totals: Totals::default() }
     }
 
     /// Reads one document.
@@ -108,9 +101,7 @@ impl Collector {
     pub fn read_detail(&mut self, document: &Document, location: &DetailLocation) -> Result<()> {
         let (mut batch, values) = parse(document)?;
         let before = batch.records.len();
-        batch
-            .records
-            .retain(|record| location.objects.contains(&record.object.path()));
+        batch.records.retain(|record| location.objects.contains(&record.object.path()));
         self.totals.details_unrelated += (before - batch.records.len()) as u64;
         self.totals.documents += 1;
         self.totals.documents_empty += u64::from(values == 0);
@@ -120,15 +111,8 @@ impl Collector {
 
     /// The detailed results of findings about objects inside the lake, where there is one to read and it was not read
     /// yet.
-    pub fn detail_locations(
-        &self,
-        tables: &[TableSource],
-        lake_roots: &[Location],
-    ) -> Vec<DetailLocation> {
-        let lake = Lake {
-            tables,
-            roots: lake_roots,
-        };
+    pub fn detail_locations(&self, tables: &[TableSource], lake_roots: &[Location]) -> Vec<DetailLocation> {
+        let lake = Lake { tables, roots: lake_roots };
         let mut wanted: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
         let mut known: BTreeSet<(&str, String)> = BTreeSet::new();
         for Collected { record, .. } in &self.records {
@@ -145,37 +129,21 @@ impl Collector {
             };
             let object = record.object.path();
             let unused = record.archived && !self.use_archived;
-            if unused
-                || lake.find(&record.object) == Whereabouts::Outside
-                || known.contains(&(url, object.clone()))
-            {
+            if unused || lake.find(&record.object) == Whereabouts::Outside || known.contains(&(url, object.clone())) {
                 continue;
             }
             if let Some(place) = bucket_and_key(url) {
                 wanted.entry(place).or_default().insert(object);
             }
         }
-        wanted
-            .into_iter()
-            .map(|((bucket, key), objects)| DetailLocation {
-                bucket,
-                key,
-                objects,
-            })
-            .collect()
+        wanted.into_iter().map(|((bucket, key), objects)| DetailLocation { bucket, key, objects }).collect()
     }
 
     /// Says what everything read means for these tables. `lake_roots` are all locations of the lake, under all of
     /// their names: an object below one of them that is in no table is listed and not ignored.
     pub fn finish(self, tables: &[TableSource], lake_roots: &[Location]) -> Findings {
-        let lake = Lake {
-            tables,
-            roots: lake_roots,
-        };
-        let mut sums = Sums {
-            totals: self.totals,
-            ..Sums::default()
-        };
+        let lake = Lake { tables, roots: lake_roots };
+        let mut sums = Sums { totals: self.totals, ..Sums::default() };
         let used: Vec<Collected> = self.records;
         for collected in &used {
             let record = &collected.record;
@@ -215,15 +183,10 @@ impl Collector {
         for record in batch.records {
             totals.discovery_results += u64::from(record.channel == Channel::DiscoveryResult);
             if !record.id.is_empty() {
-                let known = self
-                    .by_id
-                    .entry((record.channel, record.id.clone()))
-                    .or_default();
-                let same = known.iter().find(|index| {
-                    self.records
-                        .get(**index)
-                        .is_some_and(|other| is_repeat(&other.record, &record))
-                });
+                let known = self.by_id.entry((record.channel, record.id.clone())).or_default();
+                let same = known
+                    .iter()
+                    .find(|index| self.records.get(**index).is_some_and(|other| is_repeat(&other.record, &record)));
                 if let Some(first) = same.and_then(|index| self.records.get_mut(*index)) {
                     totals.duplicates += 1;
                     // One copy that is not suppressed is enough to use it, and the order of reading changes nothing.
@@ -235,27 +198,21 @@ impl Collector {
                 }
                 known.push(self.records.len());
             }
-            self.records.push(Collected {
-                record,
-                origin: origin.to_owned(),
-            });
+            self.records.push(Collected { record, origin: origin.to_owned() });
         }
     }
 }
 
 fn parse(document: &Document) -> Result<(Batch, u64)> {
     let mut batch = Batch::default();
-    let values = document::values(document, |number, value| {
-        shapes::read(value, At::new(&document.name, number), &mut batch)
-    })?;
+    let values =
+        document::values(document, |number, value| shapes::read(value, At::new(&document.name, number), &mut batch))?;
     Ok((batch, values))
 }
 
 /// Whether two records of one id say the same. If they do not, both are used: findings are united.
 fn is_repeat(one: &Record, other: &Record) -> bool {
-    one.object == other.object
-        && one.detections == other.detections
-        && one.detail_url == other.detail_url
+    one.object == other.object && one.detections == other.detections && one.detail_url == other.detail_url
 }
 
 /// The bucket and key of a detailed result. `[export-config-not-set]` is no bucket: nothing was stored.
@@ -306,56 +263,34 @@ impl Source {
 impl Sums {
     fn outside(&mut self, collected: &Collected) {
         self.totals.outside += 1;
-        self.outside
-            .extend(collected.evidence().map(|evidence| Outside { evidence }));
+        self.outside.extend(collected.evidence().map(|evidence| Outside { evidence }));
     }
 
     fn unmapped(&mut self, collected: &Collected) {
         self.totals.unmapped += 1;
         let object = collected.record.object.path();
-        self.unmapped
-            .extend(collected.evidence().map(|evidence| Unmapped {
-                object: object.clone(),
-                evidence,
-            }));
+        self.unmapped.extend(collected.evidence().map(|evidence| Unmapped { object: object.clone(), evidence }));
     }
 
     fn mapped(&mut self, collected: &Collected, schema: &TableSchema) {
         let record = &collected.record;
-        let source = Source {
-            detail_url: record.detail_url.clone(),
-            etag: record.object.etag.clone(),
-        };
+        let source = Source { detail_url: record.detail_url.clone(), etag: record.object.etag.clone() };
         for (detection, evidence) in record.detections.iter().zip(collected.evidence()) {
             let sighting = (record.object.path(), detection.identifier.clone());
             let (located, lost) = locate_all(schema, detection);
             if record.channel == Channel::DiscoveryResult {
                 let whole = !located.is_empty() && lost.is_empty();
-                self.details
-                    .entry(sighting.clone())
-                    .or_default()
-                    .push((source.clone(), whole));
+                self.details.entry(sighting.clone()).or_default().push((source.clone(), whole));
             }
             for (path, count) in located {
                 let sum = self.columns.entry((schema.name.clone(), path)).or_default();
                 let largest = sum.counts.entry(sighting.clone()).or_default();
                 *largest = count.max(*largest);
-                sum.evidence.insert(Evidence {
-                    count,
-                    ..evidence.clone()
-                });
+                sum.evidence.insert(Evidence { count, ..evidence.clone() });
             }
             for (reason, place) in lost {
                 let (table, evidence) = (schema.name.clone(), evidence.clone());
-                self.unlocated.push((
-                    Unlocated {
-                        table,
-                        evidence,
-                        reason,
-                        place,
-                    },
-                    source.clone(),
-                ));
+                self.unlocated.push((Unlocated { table, evidence, reason, place }, source.clone()));
             }
         }
     }
@@ -399,46 +334,29 @@ impl Sums {
             return false;
         }
         let sighting = (evidence.object.clone(), evidence.identifier.clone());
-        let details = self
-            .details
-            .get(&sighting)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let own: Vec<bool> = details
-            .iter()
-            .filter(|(of, _)| of.is_of(source))
-            .map(|(_, whole)| *whole)
-            .collect();
+        let details = self.details.get(&sighting).map(Vec::as_slice).unwrap_or_default();
+        let own: Vec<bool> = details.iter().filter(|(of, _)| of.is_of(source)).map(|(_, whole)| *whole).collect();
         !own.is_empty() && own.into_iter().all(|whole| whole)
     }
 }
 
 /// What of a detection has a column, and what has not.
-type Located = (
-    BTreeMap<ColumnPath, u64>,
-    BTreeSet<(Reason, Option<String>)>,
-);
+type Located = (BTreeMap<ColumnPath, u64>, BTreeSet<(Reason, Option<String>)>);
 
 fn locate_all(schema: &TableSchema, detection: &Detection) -> Located {
     let mut located: BTreeMap<ColumnPath, u64> = BTreeMap::new();
     let mut lost = BTreeSet::new();
     for (place, times) in &detection.places {
         match resolve::locate(schema, place) {
-            Ok(paths) => paths
-                .into_iter()
-                .for_each(|path| *located.entry(path).or_default() += times),
+            Ok(paths) => paths.into_iter().for_each(|path| *located.entry(path).or_default() += times),
             Err(nowhere) => {
                 lost.insert(nowhere);
             }
         }
     }
     // Locations are limited, counts are not: only when all are listed is their number what a column holds.
-    let listed: u64 = detection
-        .places
-        .iter()
-        .filter(|(place, _)| !matches!(place, Place::Nowhere(_)))
-        .map(|(_, times)| times)
-        .sum();
+    let listed: u64 =
+        detection.places.iter().filter(|(place, _)| !matches!(place, Place::Nowhere(_))).map(|(_, times)| times).sum();
     if let Some(count) = detection.count.filter(|count| *count > listed) {
         for times in located.values_mut() {
             *times = count;
@@ -451,19 +369,14 @@ impl Collected {
     /// One piece of evidence for each detection, in order.
     fn evidence(&self) -> impl Iterator<Item = Evidence> {
         let object = self.record.object.path();
-        self.record
-            .detections
-            .iter()
-            .map(move |detection| Evidence {
-                origin: self.origin.clone(),
-                finding_id: self.record.id.clone(),
-                channel: self.record.channel,
-                object: object.clone(),
-                identifier: detection.identifier.clone(),
-                category: detection.category.clone(),
-                count: detection
-                    .count
-                    .unwrap_or_else(|| detection.places.values().sum()),
-            })
+        self.record.detections.iter().map(move |detection| Evidence {
+            origin: self.origin.clone(),
+            finding_id: self.record.id.clone(),
+            channel: self.record.channel,
+            object: object.clone(),
+            identifier: detection.identifier.clone(),
+            category: detection.category.clone(),
+            count: detection.count.unwrap_or_else(|| detection.places.values().sum()),
+        })
     }
 }

@@ -10,15 +10,8 @@ use crate::model::{ColumnPath, PathStep, TableSchema};
 const PATHS_MAX: usize = 4096;
 
 /// The names that writers put between a list and its element.
-const LIST_NAMES: [&[&str]; 7] = [
-    &[],
-    &["list", "element"],
-    &["list", "item"],
-    &["bag", "array_element"],
-    &["array"],
-    &["element"],
-    &["item"],
-];
+const LIST_NAMES: [&[&str]; 7] =
+    [&[], &["list", "element"], &["list", "item"], &["bag", "array_element"], &["array"], &["element"], &["item"]];
 
 /// The names that writers put between a map and its keys or values. `None` is a key of the map itself.
 const MAP_NAMES: [&[Option<&str>]; 5] = [
@@ -30,12 +23,7 @@ const MAP_NAMES: [&[Option<&str>]; 5] = [
 ];
 
 /// The same for a map's keys, which have nothing below them.
-const MAP_KEY_NAMES: [&[&str]; 4] = [
-    &["key_value", "key"],
-    &["entries", "keys"],
-    &["key"],
-    &["keys"],
-];
+const MAP_KEY_NAMES: [&[&str]; 4] = [&["key_value", "key"], &["entries", "keys"], &["key"], &["keys"]];
 
 /// A name that a path asks for.
 #[derive(Clone, Copy, Debug)]
@@ -52,11 +40,7 @@ impl Match<'_> {
     /// Whether a name is meant.
     pub(super) fn is(&self, name: &str, ignore_case: bool) -> bool {
         let fold = |text: &str| {
-            if ignore_case {
-                text.to_lowercase()
-            } else {
-                text.to_owned()
-            }
+            if ignore_case { text.to_lowercase() } else { text.to_owned() }
         };
         match self {
             Self::Name(wanted) => fold(name) == fold(wanted),
@@ -76,14 +60,10 @@ struct Leaf<'a> {
 impl Leaf<'_> {
     fn ends_with(&self, wanted: &[Match<'_>], ignore_case: bool) -> bool {
         wanted.len() <= self.names.len()
-            && wanted
-                .iter()
-                .rev()
-                .zip(self.names.iter().rev())
-                .all(|(wanted, name)| match name {
-                    Some(name) => wanted.is(name, ignore_case),
-                    None => true, // a key of a map has any name
-                })
+            && wanted.iter().rev().zip(self.names.iter().rev()).all(|(wanted, name)| match name {
+                Some(name) => wanted.is(name, ignore_case),
+                None => true, // a key of a map has any name
+            })
     }
 }
 
@@ -99,10 +79,7 @@ pub(super) fn columns(schema: &TableSchema, steps: &[Step]) -> Vec<ColumnPath> {
         })
         .collect();
     // A path without a single name fits everything and says nothing.
-    if !wanted
-        .iter()
-        .any(|wanted| matches!(wanted, Match::Name(_) | Match::End(_)))
-    {
+    if !wanted.iter().any(|wanted| matches!(wanted, Match::Name(_) | Match::End(_))) {
         return Vec::new();
     }
     let mut all = Vec::new();
@@ -116,33 +93,20 @@ pub(super) fn columns(schema: &TableSchema, steps: &[Step]) -> Vec<ColumnPath> {
         let mut paths: Vec<ColumnPath> = all
             .iter()
             .filter(|(_, leaf)| leaf.ends_with(&wanted, ignore_case))
-            .map(|(column, leaf)| ColumnPath {
-                column: (*column).clone(),
-                steps: leaf.steps.clone(),
-            })
+            .map(|(column, leaf)| ColumnPath { column: (*column).clone(), steps: leaf.steps.clone() })
             .collect();
         paths.sort();
         paths.dedup();
         paths
     };
     let exact = fitting(false);
-    if exact.is_empty() {
-        fitting(true)
-    } else {
-        exact
-    }
+    if exact.is_empty() { fitting(true) } else { exact }
 }
 
 /// Every path of a column; `None` if there are too many.
 fn leaves<'a>(name: &'a str, data_type: &'a DataType) -> Option<Vec<Leaf<'a>>> {
     let mut done = Vec::new();
-    let mut open = vec![(
-        Leaf {
-            names: vec![Some(name)],
-            steps: Vec::new(),
-        },
-        data_type,
-    )];
+    let mut open = vec![(Leaf { names: vec![Some(name)], steps: Vec::new() }, data_type)];
     while let Some((leaf, data_type)) = open.pop() {
         if done.len() + open.len() > PATHS_MAX {
             return None;
@@ -154,23 +118,15 @@ fn leaves<'a>(name: &'a str, data_type: &'a DataType) -> Option<Vec<Leaf<'a>>> {
             | DataType::ListView(element)
             | DataType::LargeListView(element)
             | DataType::FixedSizeList(element, _) => {
-                let named = LIST_NAMES
-                    .iter()
-                    .map(|names| element_of(&leaf, names.iter().copied().map(Some)));
+                let named = LIST_NAMES.iter().map(|names| element_of(&leaf, names.iter().copied().map(Some)));
                 open.extend(named.map(|leaf| (leaf, element.data_type())));
             }
             DataType::Map(entries, _) => {
-                done.extend(
-                    MAP_KEY_NAMES
-                        .iter()
-                        .map(|names| element_of(&leaf, names.iter().copied().map(Some))),
-                );
+                done.extend(MAP_KEY_NAMES.iter().map(|names| element_of(&leaf, names.iter().copied().map(Some))));
                 if let DataType::Struct(fields) = entries.data_type()
                     && let Some(value) = fields.get(1)
                 {
-                    let named = MAP_NAMES
-                        .iter()
-                        .map(|names| element_of(&leaf, names.iter().copied()));
+                    let named = MAP_NAMES.iter().map(|names| element_of(&leaf, names.iter().copied()));
                     open.extend(named.map(|leaf| (leaf, value.data_type())));
                 }
             }

@@ -49,25 +49,14 @@ pub struct Document {
 ///
 /// # Errors
 /// If any part of the document is not JSON, or is cut off; then the caller must forget what `each` was given.
-pub(super) fn values(
-    document: &Document,
-    mut each: impl FnMut(u64, Value) -> Result<()>,
-) -> Result<u64> {
+pub(super) fn values(document: &Document, mut each: impl FnMut(u64, Value) -> Result<()>) -> Result<u64> {
     let bytes: &[u8] = &document.bytes;
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         let text = without_mark(known_format(document, bytes)?);
         let skipped = bytes.len() - text.len();
-        return parse(
-            document,
-            skipped,
-            serde_json::Deserializer::from_slice(text),
-            &mut each,
-        );
+        return parse(document, skipped, serde_json::Deserializer::from_slice(text), &mut each);
     }
-    let mut unfolded = Limited {
-        inner: MultiGzDecoder::new(bytes),
-        left: UNFOLDED_BYTES_MAX,
-    };
+    let mut unfolded = Limited { inner: MultiGzDecoder::new(bytes), left: UNFOLDED_BYTES_MAX };
     let mut head = Vec::with_capacity(HEAD_BYTES);
     unfolded
         .by_ref()
@@ -77,12 +66,7 @@ pub(super) fn values(
     let text = without_mark(known_format(document, &head)?);
     let skipped = head.len() - text.len();
     let reader = BufReader::with_capacity(1 << 16, text.chain(unfolded));
-    parse(
-        document,
-        skipped,
-        serde_json::Deserializer::from_reader(reader),
-        &mut each,
-    )
+    parse(document, skipped, serde_json::Deserializer::from_reader(reader), &mut each)
 }
 
 fn parse<'de, R: serde_json::de::Read<'de>>(
@@ -113,15 +97,9 @@ fn parse<'de, R: serde_json::de::Read<'de>>(
 fn not_json(document: &Document, value: u64, offset: usize, error: &serde_json::Error) -> Error {
     let (message, hint) = match error.classify() {
         Category::Io => {
-            return unreadable(
-                document,
-                error.io_error_kind().unwrap_or(io::ErrorKind::Other),
-            );
+            return unreadable(document, error.io_error_kind().unwrap_or(io::ErrorKind::Other));
         }
-        Category::Eof => (
-            "document ends in the middle of a JSON value",
-            "fetch it again: it was cut off on its way",
-        ),
+        Category::Eof => ("document ends in the middle of a JSON value", "fetch it again: it was cut off on its way"),
         Category::Syntax | Category::Data if error.to_string().starts_with("recursion limit") => (
             "document holds a JSON value nested too deeply",
             "findings are nested 10 levels deep: check what this file is",
@@ -141,22 +119,11 @@ fn not_json(document: &Document, value: u64, offset: usize, error: &serde_json::
 
 fn unreadable(document: &Document, kind: io::ErrorKind) -> Error {
     let (message, hint) = match kind {
-        io::ErrorKind::UnexpectedEof => (
-            "compressed document is cut off",
-            "fetch it again: it was cut off on its way",
-        ),
-        io::ErrorKind::FileTooLarge => (
-            "compressed document unfolds into more than 4 GiB",
-            "split it",
-        ),
-        _ => (
-            "compressed document is damaged",
-            "fetch it again, or check it with `gzip -t`",
-        ),
+        io::ErrorKind::UnexpectedEof => ("compressed document is cut off", "fetch it again: it was cut off on its way"),
+        io::ErrorKind::FileTooLarge => ("compressed document unfolds into more than 4 GiB", "split it"),
+        _ => ("compressed document is damaged", "fetch it again, or check it with `gzip -t`"),
     };
-    Error::failed(message)
-        .with("document", &Said(&document.name))
-        .hint(hint)
+    Error::failed(message).with("document", &Said(&document.name)).hint(hint)
 }
 
 /// The same bytes, unless they are those of a format that holds no JSON.
@@ -177,8 +144,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 
 /// Whether a document lies below a folder in which Firehose keeps what it could not deliver (`processing-failed/`).
 pub(super) fn is_failed_delivery(name: &str) -> bool {
-    name.rsplit_once('/')
-        .is_some_and(|(folders, _)| folders.split('/').any(|folder| folder.ends_with("-failed")))
+    name.rsplit_once('/').is_some_and(|(folders, _)| folders.split('/').any(|folder| folder.ends_with("-failed")))
 }
 
 /// A reader that fails after a number of bytes.
@@ -211,10 +177,7 @@ mod tests {
     use super::*;
 
     fn document(bytes: &[u8]) -> Document {
-        Document {
-            name: "the document".to_owned(),
-            bytes: Bytes::copy_from_slice(bytes),
-        }
+        Document { name: "the document".to_owned(), bytes: Bytes::copy_from_slice(bytes) }
     }
 
     fn read(bytes: &[u8]) -> Result<Vec<Value>> {
@@ -243,11 +206,7 @@ mod tests {
             "\u{feff}{\"a\":1} {\"a\":2}",
         ] {
             let all = read(text.as_bytes()).unwrap();
-            assert_eq!(
-                all,
-                vec![serde_json::json!({"a": 1}), serde_json::json!({"a": 2})],
-                "{text}"
-            );
+            assert_eq!(all, vec![serde_json::json!({"a": 1}), serde_json::json!({"a": 2})], "{text}");
             assert_eq!(read(&gzip(text.as_bytes())).unwrap(), all, "{text}");
         }
     }
@@ -272,15 +231,9 @@ mod tests {
         let text = "{\"a\":1}{\"a\":22,\"b\":[1,2]}";
         for length in 8..text.len() {
             let error = read(&text.as_bytes()[..length]).unwrap_err().to_string();
-            assert!(
-                error.starts_with("document ends in the middle of a JSON value"),
-                "{error}"
-            );
+            assert!(error.starts_with("document ends in the middle of a JSON value"), "{error}");
             assert!(error.contains("document: the document"), "{error}");
-            assert!(
-                error.contains("value: 2") && error.contains("starts at byte: 7"),
-                "{error}"
-            );
+            assert!(error.contains("value: 2") && error.contains("starts at byte: 7"), "{error}");
         }
     }
 
@@ -291,10 +244,7 @@ mod tests {
         bytes.extend(gzip(b"{\"a\":2}{\"a\":3}"));
         for length in (2..bytes.len()).filter(|length| *length != first) {
             let error = read(&bytes[..length]).unwrap_err().to_string();
-            assert!(
-                error.starts_with("compressed document is cut off"),
-                "{length}: {error}"
-            );
+            assert!(error.starts_with("compressed document is cut off"), "{length}: {error}");
         }
     }
 
@@ -317,31 +267,20 @@ mod tests {
                 assert!(error.contains(&format!("format: {format}")), "{error}");
             }
         }
-        assert!(
-            read(b"findings:\n- id: 1")
-                .unwrap_err()
-                .to_string()
-                .contains("not JSON")
-        );
+        assert!(read(b"findings:\n- id: 1").unwrap_err().to_string().contains("not JSON"));
     }
 
     #[test]
     fn deep_nesting_is_refused() {
         for bytes in ["[".repeat(1 << 20), "{\"a\":".repeat(1 << 20)] {
             let error = read(bytes.as_bytes()).unwrap_err().to_string();
-            assert!(
-                error.starts_with("document holds a JSON value nested too deeply"),
-                "{error}"
-            );
+            assert!(error.starts_with("document holds a JSON value nested too deeply"), "{error}");
         }
     }
 
     #[test]
     fn a_document_that_unfolds_too_far_is_refused() {
-        let mut limited = Limited {
-            inner: io::repeat(b' '),
-            left: 100_000,
-        };
+        let mut limited = Limited { inner: io::repeat(b' '), left: 100_000 };
         let error = io::copy(&mut limited, &mut io::sink()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }

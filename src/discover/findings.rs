@@ -70,9 +70,7 @@ pub struct ColumnFinding {
 impl ColumnFinding {
     /// All occurrences of all identifiers.
     pub fn count(&self) -> u64 {
-        self.identifiers
-            .values()
-            .fold(0, |sum, count| sum.saturating_add(*count))
+        self.identifiers.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 
@@ -240,9 +238,7 @@ impl Findings {
 
     /// What is reported about a top-level column and the places below it. `column` is the table's own spelling.
     pub fn column(&self, table: &TableName, column: &str) -> Vec<&ColumnFinding> {
-        self.iter()
-            .filter(|finding| finding.table == *table && finding.path.column == column)
-            .collect()
+        self.iter().filter(|finding| finding.table == *table && finding.path.column == column).collect()
     }
 
     /// Detections in tables of the lake that name no column.
@@ -270,25 +266,13 @@ impl Findings {
     /// # Errors
     /// [`crate::error::ErrorKind::Refused`], naming every detection without a column and every object without a table.
     pub fn refusal(&self, settings: &FindingsSettings) -> Result<()> {
-        let unlocated = lines(
-            self.unlocated
-                .iter()
-                .filter(|_| !settings.accept_unlocated)
-                .map(unlocated_line),
-        );
-        let unmapped = lines(
-            self.unmapped
-                .iter()
-                .filter(|_| !settings.accept_unmapped)
-                .map(unmapped_line),
-        );
+        let unlocated = lines(self.unlocated.iter().filter(|_| !settings.accept_unlocated).map(unlocated_line));
+        let unmapped = lines(self.unmapped.iter().filter(|_| !settings.accept_unmapped).map(unmapped_line));
         let message = match (unlocated.is_empty(), unmapped.is_empty()) {
             (true, true) => return Ok(()),
             (false, true) => "findings tell of personal data without naming a column",
             (true, false) => "findings tell of personal data in objects that belong to no table",
-            (false, false) => {
-                "findings tell of personal data that no column or table can be named for"
-            }
+            (false, false) => "findings tell of personal data that no column or table can be named for",
         };
         let mut error = Error::refused(message);
         for line in unlocated.iter().chain(&unmapped).take(LISTED_MAX) {
@@ -317,47 +301,17 @@ fn lines(all: impl Iterator<Item = String>) -> BTreeSet<String> {
 }
 
 fn unlocated_line(unlocated: &Unlocated) -> String {
-    let Unlocated {
-        table,
-        evidence,
-        reason,
-        place,
-    } = unlocated;
-    let place = place
-        .as_deref()
-        .map(|place| format!(" `{}`", printable(place)))
-        .unwrap_or_default();
-    format!(
-        "{table}: {} {reason}{place} ({})",
-        evidence.identifier,
-        source(evidence)
-    )
+    let Unlocated { table, evidence, reason, place } = unlocated;
+    let place = place.as_deref().map(|place| format!(" `{}`", printable(place))).unwrap_or_default();
+    format!("{table}: {} {reason}{place} ({})", evidence.identifier, source(evidence))
 }
 
 fn unmapped_line(unmapped: &Unmapped) -> String {
-    let object = if unmapped.object.is_empty() {
-        "(no object named)"
-    } else {
-        &unmapped.object
-    };
-    format!(
-        "{}: {} ({})",
-        printable(object),
-        unmapped.evidence.identifier,
-        source(&unmapped.evidence)
-    )
+    let object = if unmapped.object.is_empty() { "(no object named)" } else { &unmapped.object };
+    format!("{}: {} ({})", printable(object), unmapped.evidence.identifier, source(&unmapped.evidence))
 }
 
 fn source(evidence: &Evidence) -> String {
-    let id = if evidence.finding_id.is_empty() {
-        "without id"
-    } else {
-        &evidence.finding_id
-    };
-    format!(
-        "{} {} in {}",
-        evidence.channel.name(),
-        printable(id),
-        printable(&evidence.origin)
-    )
+    let id = if evidence.finding_id.is_empty() { "without id" } else { &evidence.finding_id };
+    format!("{} {} in {}", evidence.channel.name(), printable(id), printable(&evidence.origin))
 }

@@ -125,15 +125,10 @@ fn quoted(text: &str, quote: char) -> Option<(Step, &str)> {
             }
             name.push(c);
         } else if c == '\\' {
-            let escaped = rest
-                .chars()
-                .next()
-                .filter(|next| matches!(next, '\'' | '"' | '\\'));
+            let escaped = rest.chars().next().filter(|next| matches!(next, '\'' | '"' | '\\'));
             // `\']` may be a name that ends in a backslash; it is, if no other end follows.
             match escaped {
-                Some(next)
-                    if next != quote || rest.get(1..).is_some_and(|after| ends(after, quote)) =>
-                {
+                Some(next) if next != quote || rest.get(1..).is_some_and(|after| ends(after, quote)) => {
                     name.push(next);
                     rest = rest.get(1..)?;
                 }
@@ -147,10 +142,7 @@ fn quoted(text: &str, quote: char) -> Option<(Step, &str)> {
 
 /// Whether a quoted name can still end in `text`.
 fn ends(text: &str, quote: char) -> bool {
-    text.match_indices(quote).any(|(at, _)| {
-        text.get(at + 1..)
-            .is_some_and(|after| after.starts_with(']'))
-    })
+    text.match_indices(quote).any(|(at, _)| text.get(at + 1..).is_some_and(|after| after.starts_with(']')))
 }
 
 fn named(name: String) -> Step {
@@ -184,45 +176,22 @@ mod tests {
             ("$.SSN", JsonPath::Whole(vec![name("SSN")])),
             ("$['abc']", JsonPath::Whole(vec![name("abc")])),
             ("$[\"abc\"]", JsonPath::Whole(vec![name("abc")])),
-            (
-                "$[0]['Card Number']",
-                JsonPath::Whole(vec![index(0), name("Card Number")]),
-            ),
+            ("$[0]['Card Number']", JsonPath::Whole(vec![index(0), name("Card Number")])),
             ("$[6].CVV", JsonPath::Whole(vec![index(6), name("CVV")])),
-            (
-                "$.access.key[2]",
-                JsonPath::Whole(vec![name("access"), name("key"), index(2)]),
-            ),
-            (
-                "$.credentials.aws.key",
-                JsonPath::Whole(vec![name("credentials"), name("aws"), name("key")]),
-            ),
+            ("$.access.key[2]", JsonPath::Whole(vec![name("access"), name("key"), index(2)])),
+            ("$.credentials.aws.key", JsonPath::Whole(vec![name("credentials"), name("aws"), name("key")])),
             (
                 "$['1234567890']usssn1.usssn2['abc']",
-                JsonPath::Whole(vec![
-                    name("1234567890"),
-                    name("usssn1"),
-                    name("usssn2"),
-                    name("abc"),
-                ]),
+                JsonPath::Whole(vec![name("1234567890"), name("usssn1"), name("usssn2"), name("abc")]),
             ),
             ("$['...uvwxyz']", JsonPath::Whole(vec![end("uvwxyz")])),
-            (
-                "$..usssn2.usssn3['x']",
-                JsonPath::Suffix(vec![name("usssn2"), name("usssn3"), name("x")]),
-            ),
+            ("$..usssn2.usssn3['x']", JsonPath::Suffix(vec![name("usssn2"), name("usssn3"), name("x")])),
             ("$..['x'].y", JsonPath::Suffix(vec![name("x"), name("y")])),
             ("$..[3].y", JsonPath::Suffix(vec![index(3), name("y")])),
             ("$['a.b'].c", JsonPath::Whole(vec![name("a.b"), name("c")])),
-            (
-                "$.a[*].b",
-                JsonPath::Whole(vec![name("a"), Step::Index(None), name("b")]),
-            ),
+            ("$.a[*].b", JsonPath::Whole(vec![name("a"), Step::Index(None), name("b")])),
             ("$.*", JsonPath::Whole(vec![Step::AnyName])),
-            (
-                "$.tags.list[0].element",
-                JsonPath::Whole(vec![name("tags"), name("list"), index(0), name("element")]),
-            ),
+            ("$.tags.list[0].element", JsonPath::Whole(vec![name("tags"), name("list"), index(0), name("element")])),
             ("$.maiden name", JsonPath::Whole(vec![name("maiden name")])),
             ("$['it''s']", JsonPath::Whole(vec![name("it's")])),
             (r"$['it\'s']", JsonPath::Whole(vec![name("it's")])),
@@ -232,10 +201,7 @@ mod tests {
             (r"$['a\\b']", JsonPath::Whole(vec![name(r"a\b")])),
             (r"$['a\b']", JsonPath::Whole(vec![name(r"a\b")])),
             ("$['...']", JsonPath::Whole(vec![name("...")])),
-            (
-                "$[99999999999999999999999].a",
-                JsonPath::Whole(vec![Step::Index(None), name("a")]),
-            ),
+            ("$[99999999999999999999999].a", JsonPath::Whole(vec![Step::Index(None), name("a")])),
             ("", JsonPath::Absent),
         ];
         for (text, expected) in cases {
@@ -298,11 +264,8 @@ mod tests {
     fn a_name() -> impl Strategy<Value = String> {
         // Without the one pair of characters that ends a quoted name whatever stands before it, and without names that
         // end in a quote or begin with the cut marker: both are ambiguous in Macie's grammar.
-        prop_oneof![
-            "[a-zA-Z_][a-zA-Z0-9_]{0,8}",
-            "[a-z .$*'\"\\\\\u{e9}\u{1f600}-]{0,6}[a-z\u{e9}]"
-        ]
-        .prop_filter("cut marker", |name| !name.starts_with(CUT))
+        prop_oneof!["[a-zA-Z_][a-zA-Z0-9_]{0,8}", "[a-z .$*'\"\\\\\u{e9}\u{1f600}-]{0,6}[a-z\u{e9}]"]
+            .prop_filter("cut marker", |name| !name.starts_with(CUT))
     }
 
     fn a_step() -> impl Strategy<Value = Step> {

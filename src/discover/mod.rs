@@ -42,9 +42,7 @@ use crate::error::Result;
 
 pub use collector::{Collector, DetailLocation};
 pub use document::Document;
-pub use findings::{
-    Channel, ColumnFinding, Evidence, Findings, Outside, Reason, Totals, Unlocated, Unmapped,
-};
+pub use findings::{Channel, ColumnFinding, Evidence, Findings, Outside, Reason, Totals, Unlocated, Unmapped};
 pub use jsonpath::{JsonPath, Step, parse as parse_json_path};
 
 /// A live service that holds findings.

@@ -43,10 +43,7 @@ impl Serialize for Findings {
 impl Serialize for ColumnFinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("ColumnFinding", 5)?;
-        object.serialize_field(
-            "table",
-            &format!("{}.{}", self.table.database(), self.table.table()),
-        )?;
+        object.serialize_field("table", &format!("{}.{}", self.table.database(), self.table.table()))?;
         object.serialize_field("column", &path_text(&self.path))?;
         let keys: BTreeSet<String> = self.identifiers.keys().map(Identifier::key).collect();
         object.serialize_field("identifiers", &keys)?;
@@ -72,11 +69,7 @@ impl Serialize for Evidence {
 
 /// A plain column by its exact name; a nested one as people read it.
 fn path_text(path: &ColumnPath) -> String {
-    if path.is_nested() {
-        path.to_string()
-    } else {
-        path.column.clone()
-    }
+    if path.is_nested() { path.to_string() } else { path.column.clone() }
 }
 
 /// One row of the table.
@@ -94,9 +87,7 @@ impl Findings {
     pub fn table_schema() -> SchemaRef {
         let field = |name| match name {
             "count" => Field::new(name, DataType::Int64, false),
-            "identifier" | "status" | "channel" | "origin" => {
-                Field::new(name, DataType::Utf8, false)
-            }
+            "identifier" | "status" | "channel" | "origin" => Field::new(name, DataType::Utf8, false),
             _ => Field::new(name, DataType::Utf8, true),
         };
         Arc::new(Schema::new(COLUMNS.map(field).to_vec()))
@@ -109,11 +100,7 @@ impl Findings {
     /// If the rows do not fit into one batch.
     pub fn to_record_batch(&self) -> Result<RecordBatch> {
         let rows: Vec<Row<'_>> = self.rows().collect();
-        let some = |text: &str| {
-            Some(text)
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned)
-        };
+        let some = |text: &str| Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
         let text = |of: &dyn Fn(&Row<'_>) -> Option<String>| -> ArrayRef {
             Arc::new(rows.iter().map(of).collect::<StringArray>())
         };
@@ -132,9 +119,7 @@ impl Findings {
             "reason" => text(&|row| row.reason.map(str::to_owned)),
             "place" => text(&|row| row.place.map(str::to_owned)),
             _ => {
-                let counts = rows
-                    .iter()
-                    .map(|row| i64::try_from(row.evidence.count).unwrap_or(i64::MAX));
+                let counts = rows.iter().map(|row| i64::try_from(row.evidence.count).unwrap_or(i64::MAX));
                 Arc::new(counts.collect::<Int64Array>()) as ArrayRef
             }
         });
@@ -161,22 +146,9 @@ impl Findings {
             reason: Some(unlocated.reason.text()),
             place: unlocated.place.as_deref(),
         });
-        let elsewhere = |evidence, status| Row {
-            table: None,
-            path: None,
-            evidence,
-            status,
-            reason: None,
-            place: None,
-        };
-        let unmapped = self
-            .unmapped
-            .iter()
-            .map(move |unmapped| elsewhere(&unmapped.evidence, "unmapped"));
-        let outside = self
-            .outside
-            .iter()
-            .map(move |outside| elsewhere(&outside.evidence, "outside"));
+        let elsewhere = |evidence, status| Row { table: None, path: None, evidence, status, reason: None, place: None };
+        let unmapped = self.unmapped.iter().map(move |unmapped| elsewhere(&unmapped.evidence, "unmapped"));
+        let outside = self.outside.iter().map(move |outside| elsewhere(&outside.evidence, "outside"));
         located.chain(unlocated).chain(unmapped).chain(outside)
     }
 }

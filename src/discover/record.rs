@@ -47,11 +47,7 @@ impl Object {
         match (&self.bucket, &self.key) {
             (None, None) => String::new(),
             (bucket, key) => {
-                format!(
-                    "{}/{}",
-                    bucket.as_deref().unwrap_or_default(),
-                    key.as_deref().unwrap_or_default()
-                )
+                format!("{}/{}", bucket.as_deref().unwrap_or_default(), key.as_deref().unwrap_or_default())
             }
         }
     }
@@ -73,10 +69,7 @@ pub(super) enum Place {
     /// At a path of a record.
     Path(String),
     /// In a cell of a column, by name or by number from 1.
-    Cell {
-        name: Option<String>,
-        column: Option<u64>,
-    },
+    Cell { name: Option<String>, column: Option<u64> },
     /// Somewhere.
     Nowhere(Reason),
 }
@@ -233,30 +226,22 @@ struct At {
 }
 
 /// An object or null. A list is not taken for an object, as serde would by position.
-fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(None),
-        value @ Value::Object(_) => T::deserialize(value)
-            .map(Some)
-            .map_err(serde::de::Error::custom),
+        value @ Value::Object(_) => T::deserialize(value).map(Some).map_err(serde::de::Error::custom),
         _ => Err(serde::de::Error::custom("not an object")),
     }
 }
 
 /// A list of objects, or null.
-fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<Vec<T>>, D::Error> {
+fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
     let one = |value: Value| match object(value) {
         Ok(Some(value)) => Ok(value),
         _ => Err(serde::de::Error::custom("not an object")),
     };
     let values = Option::<Vec<Value>>::deserialize(deserializer)?;
-    values
-        .map(|values| values.into_iter().map(one).collect())
-        .transpose()
+    values.map(|values| values.into_iter().map(one).collect()).transpose()
 }
 
 /// A count: a number, or a string that holds one. What is neither whole nor positive is as good as absent, and an
@@ -286,16 +271,8 @@ impl Finding {
         let details = self.classification_details.unwrap_or_default();
         let has_result = details.result.is_some();
         let result = details.result.unwrap_or_default();
-        let complete = result
-            .status
-            .and_then(|status| status.code)
-            .is_none_or(|code| code == "COMPLETE");
-        let mut detections: Vec<Detection> = result
-            .sensitive_data
-            .into_iter()
-            .flatten()
-            .flat_map(managed)
-            .collect();
+        let complete = result.status.and_then(|status| status.code).is_none_or(|code| code == "COMPLETE");
+        let mut detections: Vec<Detection> = result.sensitive_data.into_iter().flatten().flat_map(managed).collect();
         detections.extend(result.custom_data_identifiers.into_iter().flat_map(custom));
         let can_be_clean = channel == Channel::DiscoveryResult && has_result;
         if detections.is_empty() && !can_be_clean {
@@ -305,11 +282,7 @@ impl Finding {
         }
         let resources = self.resources_affected.unwrap_or_default();
         let s3_object = resources.s3_object.unwrap_or_default();
-        if s3_object
-            .embedded_file_details
-            .as_ref()
-            .is_some_and(|details| !details.is_null())
-        {
+        if s3_object.embedded_file_details.as_ref().is_some_and(|details| !details.is_null()) {
             for detection in &mut detections {
                 detection.places = BTreeMap::from([(Place::Nowhere(Reason::EmbeddedFile), 1)]);
             }
@@ -320,9 +293,7 @@ impl Finding {
             archived: self.archived == Some(true),
             complete,
             object: s3_object.object(resources.s3_bucket.unwrap_or_default()),
-            detail_url: details
-                .detailed_results_location
-                .filter(|url| !url.is_empty()),
+            detail_url: details.detailed_results_location.filter(|url| !url.is_empty()),
             detections,
         }
     }
@@ -330,18 +301,12 @@ impl Finding {
 
 impl S3Object {
     fn object(self, bucket: S3Bucket) -> Object {
-        let (path_bucket, path_key) =
-            match self.path.as_deref().and_then(|path| path.split_once('/')) {
-                Some((bucket, key)) => (Some(bucket.to_owned()), Some(key.to_owned())),
-                None => (None, None),
-            };
-        let of_arn =
-            |arn: Option<String>| arn.and_then(|arn| Some(arn.rsplit_once(":::")?.1.to_owned()));
-        let bucket = bucket
-            .name
-            .or_else(|| of_arn(bucket.arn))
-            .or_else(|| of_arn(self.bucket_arn))
-            .or(path_bucket);
+        let (path_bucket, path_key) = match self.path.as_deref().and_then(|path| path.split_once('/')) {
+            Some((bucket, key)) => (Some(bucket.to_owned()), Some(key.to_owned())),
+            None => (None, None),
+        };
+        let of_arn = |arn: Option<String>| arn.and_then(|arn| Some(arn.rsplit_once(":::")?.1.to_owned()));
+        let bucket = bucket.name.or_else(|| of_arn(bucket.arn)).or_else(|| of_arn(self.bucket_arn)).or(path_bucket);
         let some = |text: &String| !text.is_empty();
         Object {
             bucket: bucket.filter(some),
@@ -353,79 +318,40 @@ impl S3Object {
 
 fn managed(group: Group) -> Vec<Detection> {
     let category = group.category.unwrap_or_default();
-    let unnamed = if category.is_empty() {
-        "UNKNOWN"
-    } else {
-        &category
-    }
-    .to_owned();
+    let unnamed = if category.is_empty() { "UNKNOWN" } else { &category }.to_owned();
     let found = group.detections.unwrap_or_default();
     if found.is_empty() && group.total_count != Some(0) {
-        return vec![unknown(
-            Identifier::Managed(unnamed),
-            category,
-            group.total_count,
-        )];
+        return vec![unknown(Identifier::Managed(unnamed), category, group.total_count)];
     }
-    let identify = |found: &mut Found| {
-        Identifier::Managed(found.kind.take().unwrap_or_else(|| unnamed.clone()))
-    };
-    found
-        .into_iter()
-        .filter_map(|found| detection(found, &category, identify))
-        .collect()
+    let identify = |found: &mut Found| Identifier::Managed(found.kind.take().unwrap_or_else(|| unnamed.clone()));
+    found.into_iter().filter_map(|found| detection(found, &category, identify)).collect()
 }
 
 fn custom(group: Group) -> Vec<Detection> {
-    let category = group
-        .category
-        .unwrap_or_else(|| "CUSTOM_IDENTIFIER".to_owned());
+    let category = group.category.unwrap_or_else(|| "CUSTOM_IDENTIFIER".to_owned());
     let found = group.detections.unwrap_or_default();
     if found.is_empty() && group.total_count.is_some_and(|count| count > 0) {
-        return vec![unknown(
-            Identifier::Managed(category.clone()),
-            category,
-            group.total_count,
-        )];
+        return vec![unknown(Identifier::Managed(category.clone()), category, group.total_count)];
     }
-    found
-        .into_iter()
-        .filter_map(|found| detection(found, &category, custom_identifier))
-        .collect()
+    found.into_iter().filter_map(|found| detection(found, &category, custom_identifier)).collect()
 }
 
 /// A custom identifier. Its `arn` is a bare UUID in practice; an ARN around it is stripped.
 fn custom_identifier(found: &mut Found) -> Identifier {
     let arn = found.arn.take().unwrap_or_default();
-    let id = arn
-        .rsplit_once("custom-data-identifier/")
-        .map_or(arn.as_str(), |(_, id)| id)
-        .to_owned();
-    let name = found
-        .name
-        .take()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| id.clone());
+    let id = arn.rsplit_once("custom-data-identifier/").map_or(arn.as_str(), |(_, id)| id).to_owned();
+    let name = found.name.take().filter(|name| !name.is_empty()).unwrap_or_else(|| id.clone());
     Identifier::Custom { id, name }
 }
 
 /// Personal data that a finding speaks of without a single detection.
 fn unknown(identifier: Identifier, category: String, count: Option<u64>) -> Detection {
     let places = BTreeMap::from([(Place::Nowhere(Reason::NoDetections), 1)]);
-    Detection {
-        identifier,
-        category,
-        count,
-        places,
-    }
+    Detection { identifier, category, count, places }
 }
 
 /// `None` if it counts zero and is nowhere: nothing was found.
-fn detection(
-    mut found: Found,
-    category: &str,
-    identify: impl FnOnce(&mut Found) -> Identifier,
-) -> Option<Detection> {
+fn detection(mut found: Found, category: &str, identify: impl FnOnce(&mut Found) -> Identifier) -> Option<Detection> {
     let identifier = identify(&mut found);
     let mut places = places(found.occurrences.unwrap_or_default());
     if places.is_empty() {
@@ -434,41 +360,21 @@ fn detection(
         }
         places.insert(Place::Nowhere(Reason::NoLocations), 1);
     }
-    Some(Detection {
-        identifier,
-        category: category.to_owned(),
-        count: found.count,
-        places,
-    })
+    Some(Detection { identifier, category: category.to_owned(), count: found.count, places })
 }
 
 fn places(occurrences: Occurrences) -> BTreeMap<Place, u64> {
-    let records = occurrences
-        .records
-        .into_iter()
-        .flatten()
-        .map(|at| match at.json_path {
-            Some(path) if !path.is_empty() => Place::Path(path),
-            _ => Place::Nowhere(Reason::NoPath),
-        });
+    let records = occurrences.records.into_iter().flatten().map(|at| match at.json_path {
+        Some(path) if !path.is_empty() => Place::Path(path),
+        _ => Place::Nowhere(Reason::NoPath),
+    });
     let cells = occurrences
         .cells
         .into_iter()
         .flatten()
-        .map(|cell| Place::Cell {
-            name: cell.column_name.filter(|name| !name.is_empty()),
-            column: cell.column,
-        });
-    let others = [
-        occurrences.line_ranges,
-        occurrences.pages,
-        occurrences.offset_ranges,
-    ];
-    let others = others
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|_| Place::Nowhere(Reason::NotColumns));
+        .map(|cell| Place::Cell { name: cell.column_name.filter(|name| !name.is_empty()), column: cell.column });
+    let others = [occurrences.line_ranges, occurrences.pages, occurrences.offset_ranges];
+    let others = others.into_iter().flatten().flatten().map(|_| Place::Nowhere(Reason::NotColumns));
     let mut places = BTreeMap::new();
     for place in records.chain(cells).chain(others) {
         *places.entry(place).or_default() += 1;

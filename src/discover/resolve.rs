@@ -34,20 +34,13 @@ impl Lake<'_> {
             return Whereabouts::Unmapped;
         };
         let Some(key) = &object.key else {
-            return if self.has_bucket(bucket) {
-                Whereabouts::Unmapped
-            } else {
-                Whereabouts::Outside
-            };
+            return if self.has_bucket(bucket) { Whereabouts::Unmapped } else { Whereabouts::Outside };
         };
         let mut tables = Vec::new();
         let mut longest = 0;
         let mut ignored = false;
         for (index, table) in self.tables.iter().enumerate() {
-            let below = table
-                .locations
-                .iter()
-                .filter_map(|location| below(location, bucket, key));
+            let below = table.locations.iter().filter_map(|location| below(location, bucket, key));
             // The shortest rest is that of the longest location.
             let Some(rest) = below.min_by_key(|rest| rest.len()) else {
                 continue;
@@ -65,22 +58,14 @@ impl Lake<'_> {
         if !tables.is_empty() && !ignored {
             return Whereabouts::Tables(tables);
         }
-        if ignored
-            || self
-                .roots
-                .iter()
-                .any(|root| below(root, bucket, key).is_some())
-        {
+        if ignored || self.roots.iter().any(|root| below(root, bucket, key).is_some()) {
             return Whereabouts::Unmapped;
         }
         Whereabouts::Outside
     }
 
     fn has_bucket(&self, name: &str) -> bool {
-        let mut locations = self
-            .roots
-            .iter()
-            .chain(self.tables.iter().flat_map(|table| &table.locations));
+        let mut locations = self.roots.iter().chain(self.tables.iter().flat_map(|table| &table.locations));
         locations.any(|location| matches!(location, Location::S3 { bucket, .. } if bucket == name))
     }
 }
@@ -113,21 +98,14 @@ fn is_ignored(rest: &str) -> bool {
 ///
 /// # Errors
 /// Why there are none, and what the place is called.
-pub(super) fn locate(
-    schema: &TableSchema,
-    place: &Place,
-) -> Result<Vec<ColumnPath>, (Reason, Option<String>)> {
+pub(super) fn locate(schema: &TableSchema, place: &Place) -> Result<Vec<ColumnPath>, (Reason, Option<String>)> {
     match place {
         Place::Nowhere(reason) => Err((*reason, None)),
         Place::Cell { name, column } => {
             let columns = cell(schema, name.as_deref(), *column);
             // The name is not repeated: in a file without a header it may be a value.
             let column = || column.map(|column| format!("column {column}"));
-            if columns.is_empty() {
-                Err((Reason::UnknownCell, column()))
-            } else {
-                Ok(columns)
-            }
+            if columns.is_empty() { Err((Reason::UnknownCell, column())) } else { Ok(columns) }
         }
         Place::Path(text) => {
             let (columns, reason) = match jsonpath::parse(text) {
@@ -136,11 +114,7 @@ pub(super) fn locate(
                 JsonPath::Absent => (Vec::new(), Reason::NoPath),
                 JsonPath::Unreadable => (literal(schema, text), Reason::UnreadablePath),
             };
-            if columns.is_empty() {
-                Err((reason, Some(text.clone())))
-            } else {
-                Ok(columns)
-            }
+            if columns.is_empty() { Err((reason, Some(text.clone()))) } else { Ok(columns) }
         }
     }
 }
@@ -156,31 +130,20 @@ fn cell(schema: &TableSchema, name: Option<&str>, column: Option<u64>) -> Vec<Co
     }
     let index = column.and_then(|column| usize::try_from(column.checked_sub(1)?).ok());
     let mut of_files = schema.columns.iter().filter(|column| !column.partition);
-    index
-        .and_then(|index| of_files.nth(index))
-        .map(|column| ColumnPath::top(&column.name))
-        .into_iter()
-        .collect()
+    index.and_then(|index| of_files.nth(index)).map(|column| ColumnPath::top(&column.name)).into_iter().collect()
 }
 
 /// The columns of a whole path: its first named step, after any indexes, is a top-level column.
 fn whole(schema: &TableSchema, text: &str, steps: &[Step]) -> Vec<ColumnPath> {
-    let mut steps = steps
-        .iter()
-        .skip_while(|step| matches!(step, Step::Index(_)));
+    let mut steps = steps.iter().skip_while(|step| matches!(step, Step::Index(_)));
     let columns = match steps.next() {
         Some(Step::Name(name)) => named(schema, &Match::Name(name)),
         Some(Step::NameEnd(end)) => named(schema, &Match::End(end)),
         Some(Step::Index(_) | Step::AnyName) | None => Vec::new(),
     };
     let below: Vec<PathStep> = steps.map(path_step).collect();
-    let mut paths: Vec<ColumnPath> = columns
-        .into_iter()
-        .map(|column| ColumnPath {
-            column,
-            steps: below.clone(),
-        })
-        .collect();
+    let mut paths: Vec<ColumnPath> =
+        columns.into_iter().map(|column| ColumnPath { column, steps: below.clone() }).collect();
     for path in literal(schema, text) {
         if !paths.iter().any(|known| known.column == path.column) {
             paths.push(path);
@@ -203,59 +166,33 @@ fn literal(schema: &TableSchema, text: &str) -> Vec<ColumnPath> {
     let Some(mut rest) = text.strip_prefix('$') else {
         return Vec::new();
     };
-    while let Some((index, after)) = rest
-        .strip_prefix('[')
-        .and_then(|inside| inside.split_once(']'))
-    {
+    while let Some((index, after)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
         if index != "*" && !index.bytes().all(|byte| byte.is_ascii_digit()) {
             break;
         }
         rest = after;
     }
-    let odd = schema
-        .columns
-        .iter()
-        .map(|column| &column.name)
-        .filter(|name| name.contains(['.', '[', ']', '\'', '"', '\\']));
+    let odd =
+        schema.columns.iter().map(|column| &column.name).filter(|name| name.contains(['.', '[', ']', '\'', '"', '\\']));
     let odd: Vec<&String> = odd.collect();
     let stands = |rest: &str, name: &str| {
-        [
-            format!(".{name}"),
-            format!("['{name}']"),
-            format!("[\"{name}\"]"),
-        ]
-        .iter()
-        .any(|written| {
-            rest.strip_prefix(written.as_str())
-                .is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
+        [format!(".{name}"), format!("['{name}']"), format!("[\"{name}\"]")].iter().any(|written| {
+            rest.strip_prefix(written.as_str()).is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
         })
     };
-    let exact: Vec<String> = odd
-        .iter()
-        .filter(|name| stands(rest, name))
-        .map(|name| (*name).clone())
-        .collect();
+    let exact: Vec<String> = odd.iter().filter(|name| stands(rest, name)).map(|name| (*name).clone()).collect();
     if !exact.is_empty() {
         return tops(exact);
     }
     let lower = rest.to_lowercase();
-    tops(
-        odd.into_iter()
-            .filter(|name| stands(&lower, &name.to_lowercase()))
-            .cloned()
-            .collect(),
-    )
+    tops(odd.into_iter().filter(|name| stands(&lower, &name.to_lowercase())).cloned().collect())
 }
 
 /// Columns of a name: those written exactly so, else all that differ in case only.
 fn named(schema: &TableSchema, wanted: &Match<'_>) -> Vec<String> {
     let names = || schema.columns.iter().map(|column| &column.name);
     let exact: BTreeSet<&String> = names().filter(|name| wanted.is(name, false)).collect();
-    let found = if exact.is_empty() {
-        names().filter(|name| wanted.is(name, true)).collect()
-    } else {
-        exact
-    };
+    let found = if exact.is_empty() { names().filter(|name| wanted.is(name, true)).collect() } else { exact };
     found.into_iter().cloned().collect()
 }
 

@@ -43,25 +43,15 @@ pub(super) struct At<'a> {
 impl<'a> At<'a> {
     /// A value of a document.
     pub(super) fn new(document: &'a str, value: u64) -> Self {
-        Self {
-            document,
-            value,
-            element: None,
-            depth: 0,
-        }
+        Self { document, value, element: None, depth: 0 }
     }
 
     fn inside(self) -> Self {
-        Self {
-            depth: self.depth + 1,
-            ..self
-        }
+        Self { depth: self.depth + 1, ..self }
     }
 
     fn error(&self, message: &'static str) -> Error {
-        let error = Error::failed(message)
-            .with("document", &Said(self.document))
-            .with("value", &self.value);
+        let error = Error::failed(message).with("document", &Said(self.document)).with("value", &self.value);
         match &self.element {
             Some(element) => error.with("element", element),
             None => error,
@@ -91,14 +81,7 @@ fn each(
     read: fn(Value, At<'_>, &mut Batch) -> Result<()>,
 ) -> Result<()> {
     for (element, value) in (1..).zip(values) {
-        read(
-            value,
-            At {
-                element: Some(element),
-                ..at.inside()
-            },
-            batch,
-        )?;
+        read(value, At { element: Some(element), ..at.inside() }, batch)?;
     }
     Ok(())
 }
@@ -151,8 +134,8 @@ fn list(
 /// An `EventBridge` event. What looks like a finding is one, whatever the event calls itself.
 fn event(mut object: Map<String, Value>, at: At<'_>, batch: &mut Batch) -> Result<()> {
     let detail = object.remove("detail").unwrap_or_default();
-    let named_finding = text(&object, "source") == Some("aws.macie")
-        && text(&object, "detail-type") == Some("Macie Finding");
+    let named_finding =
+        text(&object, "source") == Some("aws.macie") && text(&object, "detail-type") == Some("Macie Finding");
     match detail {
         Value::Object(mut detail) if named_finding || is_finding(&detail) => {
             // The documentation's sketch of an event shows these two beside the detail.
@@ -167,13 +150,9 @@ fn event(mut object: Map<String, Value>, at: At<'_>, batch: &mut Batch) -> Resul
                 Err(at.error("event is called a Macie finding and its detail is none"))
             }
         }
-        Value::Object(detail) if is_security_hub(&detail) || holds_security_hub(&detail) => {
-            Err(security_hub(at))
-        }
+        Value::Object(detail) if is_security_hub(&detail) || holds_security_hub(&detail) => Err(security_hub(at)),
         Value::String(detail) => nested(&detail, at, batch),
-        _ if named_finding => {
-            Err(at.error("event is called a Macie finding and its detail is none"))
-        }
+        _ if named_finding => Err(at.error("event is called a Macie finding and its detail is none")),
         _ if text(&object, "source") == Some("aws.s3") => {
             batch.notifications += 1;
             Ok(())
@@ -201,16 +180,11 @@ fn finding(value: Value, channel: Option<Channel>, at: At<'_>, batch: &mut Batch
 
 /// An SNS notification or an SQS message.
 fn message(mut object: Map<String, Value>, at: At<'_>, batch: &mut Batch) -> Result<()> {
-    if matches!(
-        text(&object, "Type"),
-        Some("SubscriptionConfirmation" | "UnsubscribeConfirmation")
-    ) {
+    if matches!(text(&object, "Type"), Some("SubscriptionConfirmation" | "UnsubscribeConfirmation")) {
         batch.other_events += 1;
         return Ok(());
     }
-    let body = ["Message", "Body", "body"]
-        .into_iter()
-        .find_map(|name| object.remove(name));
+    let body = ["Message", "Body", "body"].into_iter().find_map(|name| object.remove(name));
     match body {
         Some(Value::String(body)) => nested(&body, at, batch),
         Some(body @ (Value::Object(_) | Value::Array(_))) => read(body, at.inside(), batch),
@@ -220,9 +194,7 @@ fn message(mut object: Map<String, Value>, at: At<'_>, batch: &mut Batch) -> Res
 
 /// JSON inside a JSON string.
 fn nested(text: &str, at: At<'_>, batch: &mut Batch) -> Result<()> {
-    let mut values = serde_json::Deserializer::from_str(text)
-        .into_iter::<Value>()
-        .peekable();
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>().peekable();
     if values.peek().is_none() {
         return Err(at.error("message is empty"));
     }
@@ -257,14 +229,12 @@ fn is_finding(object: &Map<String, Value>) -> bool {
     object.contains_key("classificationDetails")
         || object.contains_key("policyDetails")
         || (text(object, "category").is_some() && kind.is_some())
-        || kind
-            .is_some_and(|kind| kind.starts_with("SensitiveData:") || kind.starts_with("Policy:"))
+        || kind.is_some_and(|kind| kind.starts_with("SensitiveData:") || kind.starts_with("Policy:"))
 }
 
 /// Security Hub's own finding format.
 fn is_security_hub(object: &Map<String, Value>) -> bool {
-    object.contains_key("Findings")
-        || (object.contains_key("ProductArn") && object.contains_key("Resources"))
+    object.contains_key("Findings") || (object.contains_key("ProductArn") && object.contains_key("Resources"))
 }
 
 /// An event with findings of Security Hub.
@@ -276,9 +246,7 @@ fn holds_security_hub(detail: &Map<String, Value>) -> bool {
 /// Firehose's record of something it could not deliver.
 fn is_undelivered(object: &Map<String, Value>) -> bool {
     object.contains_key("rawData")
-        && ["errorCode", "errorMessage", "attemptsMade"]
-            .iter()
-            .any(|name| object.contains_key(*name))
+        && ["errorCode", "errorMessage", "attemptsMade"].iter().any(|name| object.contains_key(*name))
 }
 
 fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

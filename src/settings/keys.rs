@@ -208,6 +208,12 @@ pub const KEYS: &[Key] = &[
     Key::new("masked.database", Kind::Database, "The name of the masked tables' database in SQL.")
         .default(r#""dataset_masked""#),
     Key::new("masked.grace", Kind::Duration, "How long a replaced version stays readable.").default(r#""1h""#),
+    Key::new(
+        "masked.hold_expiry",
+        Kind::Duration,
+        "On S3: after how long without a sign of life a run counts as dead and another may write.",
+    )
+    .default(r#""1m""#),
     Key::new("masked.zstd_level", Kind::Integer { least: 1, most: 22 }, "The zstd level of masked files.").default("1"),
     Key::new("engine.memory", Kind::Size, "What sorts, joins and aggregates may hold in memory before they spill.")
         .default(r#""1GiB""#),

@@ -297,6 +297,8 @@ pub struct MaskedSettings {
     pub database: String,
     /// How long a replaced version stays readable. Default one hour.
     pub grace: Duration,
+    /// After how long without a sign of life a run on S3 counts as dead. Default one minute.
+    pub hold_expiry: Duration,
     /// The zstd level of masked columns, 1 to 22. Default 1.
     pub zstd_level: i32,
 }

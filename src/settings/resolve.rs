@@ -217,11 +217,12 @@ impl Reader<'_> {
     }
 
     fn masked(&self) -> Result<MaskedSettings> {
-        let grace = self.text(&["masked", "grace"]).and_then(|text| parse_duration(&text));
+        let duration = |key| self.text(&["masked", key]).and_then(|text| parse_duration(&text)).unwrap_or_default();
         Ok(MaskedSettings {
             location: self.location(&["masked", "location"])?,
             database: self.text(&["masked", "database"]).unwrap_or_default(),
-            grace: grace.unwrap_or_default(),
+            grace: duration("grace"),
+            hold_expiry: duration("hold_expiry"),
             zstd_level: i32::try_from(self.integer(&["masked", "zstd_level"])).unwrap_or(1),
         })
     }

@@ -30,10 +30,7 @@ impl Unit {
     /// Whole seconds, rounded down, and the ticks that are left.
     fn split(self, ticks: i64) -> (i64, u64) {
         let (per_second, _) = self.scale();
-        (
-            ticks.div_euclid(per_second),
-            ticks.rem_euclid(per_second).unsigned_abs(),
-        )
+        (ticks.div_euclid(per_second), ticks.rem_euclid(per_second).unsigned_abs())
     }
 }
 
@@ -55,12 +52,7 @@ pub(crate) fn write_timestamp(ticks: i64, unit: Unit, text: &mut String) {
     let (seconds, fraction) = unit.split(ticks);
     write_date(seconds.div_euclid(SECONDS_PER_DAY), text);
     text.push('T');
-    write_clock(
-        seconds.rem_euclid(SECONDS_PER_DAY).unsigned_abs(),
-        fraction,
-        unit,
-        text,
-    );
+    write_clock(seconds.rem_euclid(SECONDS_PER_DAY).unsigned_abs(), fraction, unit, text);
 }
 
 /// Writes milliseconds since 1970-01-01 as a day; with the time of day if it is not midnight, which Arrow rules out but
@@ -103,16 +95,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468; // from 0000-03-01; a day count is far below the limits of i64
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -155,26 +142,10 @@ mod tests {
         let cases = [
             (1_706_696_430, Unit::Second, "2024-01-31T10:20:30"),
             (1_706_696_430_000, Unit::Millisecond, "2024-01-31T10:20:30"),
-            (
-                1_706_696_430_500,
-                Unit::Millisecond,
-                "2024-01-31T10:20:30.5",
-            ),
-            (
-                1_706_696_430_500_000,
-                Unit::Microsecond,
-                "2024-01-31T10:20:30.5",
-            ),
-            (
-                1_706_696_430_500_000_000,
-                Unit::Nanosecond,
-                "2024-01-31T10:20:30.5",
-            ),
-            (
-                1_706_696_430_000_000_001,
-                Unit::Nanosecond,
-                "2024-01-31T10:20:30.000000001",
-            ),
+            (1_706_696_430_500, Unit::Millisecond, "2024-01-31T10:20:30.5"),
+            (1_706_696_430_500_000, Unit::Microsecond, "2024-01-31T10:20:30.5"),
+            (1_706_696_430_500_000_000, Unit::Nanosecond, "2024-01-31T10:20:30.5"),
+            (1_706_696_430_000_000_001, Unit::Nanosecond, "2024-01-31T10:20:30.000000001"),
             (-1, Unit::Second, "1969-12-31T23:59:59"),
             (-1, Unit::Nanosecond, "1969-12-31T23:59:59.999999999"),
             (i64::MAX, Unit::Second, "+292277026596-12-04T15:30:07"),
@@ -188,18 +159,9 @@ mod tests {
 
     #[test]
     fn milliseconds_at_midnight_are_a_date() {
-        assert_eq!(
-            written(|text| write_date_of_milliseconds(86_400_000, text)),
-            "1970-01-02"
-        );
-        assert_eq!(
-            written(|text| write_date_of_milliseconds(86_400_001, text)),
-            "1970-01-02T00:00:00.001"
-        );
-        assert_eq!(
-            written(|text| write_date_of_milliseconds(-86_400_000, text)),
-            "1969-12-31"
-        );
+        assert_eq!(written(|text| write_date_of_milliseconds(86_400_000, text)), "1970-01-02");
+        assert_eq!(written(|text| write_date_of_milliseconds(86_400_001, text)), "1970-01-02T00:00:00.001");
+        assert_eq!(written(|text| write_date_of_milliseconds(-86_400_000, text)), "1969-12-31");
     }
 
     #[test]

@@ -6,10 +6,9 @@
 use std::fmt::{Display, Write};
 
 use arrow::array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
-    Decimal256Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
-    Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
+    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::array::{Array, AsArray, PrimitiveArray};
@@ -40,18 +39,9 @@ fn is_plain(data_type: &DataType) -> bool {
 /// A dictionary is refused: its values are visited instead, once each (see [`crate::text::map_cells`]).
 pub(crate) fn visit_cells(array: &dyn Array, mut visit: impl FnMut(Option<&[u8]>)) -> Result<()> {
     match array.data_type() {
-        DataType::Utf8 => array
-            .as_string::<i32>()
-            .iter()
-            .for_each(|cell| visit(cell.map(str::as_bytes))),
-        DataType::LargeUtf8 => array
-            .as_string::<i64>()
-            .iter()
-            .for_each(|cell| visit(cell.map(str::as_bytes))),
-        DataType::Utf8View => array
-            .as_string_view()
-            .iter()
-            .for_each(|cell| visit(cell.map(str::as_bytes))),
+        DataType::Utf8 => array.as_string::<i32>().iter().for_each(|cell| visit(cell.map(str::as_bytes))),
+        DataType::LargeUtf8 => array.as_string::<i64>().iter().for_each(|cell| visit(cell.map(str::as_bytes))),
+        DataType::Utf8View => array.as_string_view().iter().for_each(|cell| visit(cell.map(str::as_bytes))),
         DataType::Binary => array.as_binary::<i32>().iter().for_each(visit),
         DataType::LargeBinary => array.as_binary::<i64>().iter().for_each(visit),
         DataType::BinaryView => array.as_binary_view().iter().for_each(visit),
@@ -59,16 +49,9 @@ pub(crate) fn visit_cells(array: &dyn Array, mut visit: impl FnMut(Option<&[u8]>
         DataType::Null => (0..array.len()).for_each(|_| visit(None)),
         DataType::Boolean => {
             let texts = |value| {
-                if value {
-                    b"true".as_slice()
-                } else {
-                    b"false".as_slice()
-                }
+                if value { b"true".as_slice() } else { b"false".as_slice() }
             };
-            array
-                .as_boolean()
-                .iter()
-                .for_each(|cell| visit(cell.map(texts)));
+            array.as_boolean().iter().for_each(|cell| visit(cell.map(texts)));
         }
         _ => return visit_numbers(array, visit),
     }
@@ -94,26 +77,10 @@ fn visit_numbers(array: &dyn Array, visit: impl FnMut(Option<&[u8]>)) -> Result<
         }
         DataType::Float32 => write_each(array.as_primitive::<Float32Type>(), write_float, visit),
         DataType::Float64 => write_each(array.as_primitive::<Float64Type>(), write_float, visit),
-        DataType::Decimal32(_, scale) => write_each(
-            array.as_primitive::<Decimal32Type>(),
-            decimal(*scale),
-            visit,
-        ),
-        DataType::Decimal64(_, scale) => write_each(
-            array.as_primitive::<Decimal64Type>(),
-            decimal(*scale),
-            visit,
-        ),
-        DataType::Decimal128(_, scale) => write_each(
-            array.as_primitive::<Decimal128Type>(),
-            decimal(*scale),
-            visit,
-        ),
-        DataType::Decimal256(_, scale) => write_each(
-            array.as_primitive::<Decimal256Type>(),
-            decimal(*scale),
-            visit,
-        ),
+        DataType::Decimal32(_, scale) => write_each(array.as_primitive::<Decimal32Type>(), decimal(*scale), visit),
+        DataType::Decimal64(_, scale) => write_each(array.as_primitive::<Decimal64Type>(), decimal(*scale), visit),
+        DataType::Decimal128(_, scale) => write_each(array.as_primitive::<Decimal128Type>(), decimal(*scale), visit),
+        DataType::Decimal256(_, scale) => write_each(array.as_primitive::<Decimal256Type>(), decimal(*scale), visit),
         _ => return visit_times(array, visit),
     }
     Ok(())
@@ -123,24 +90,15 @@ fn visit_numbers(array: &dyn Array, visit: impl FnMut(Option<&[u8]>)) -> Result<
 fn visit_times(array: &dyn Array, visit: impl FnMut(Option<&[u8]>)) -> Result<()> {
     match array.data_type() {
         DataType::Date32 => {
-            write_each(
-                array.as_primitive::<Date32Type>(),
-                |days, text| write_date(i64::from(days), text),
-                visit,
-            );
+            write_each(array.as_primitive::<Date32Type>(), |days, text| write_date(i64::from(days), text), visit);
         }
-        DataType::Date64 => write_each(
-            array.as_primitive::<Date64Type>(),
-            write_date_of_milliseconds,
-            visit,
-        ),
+        DataType::Date64 => write_each(array.as_primitive::<Date64Type>(), write_date_of_milliseconds, visit),
         DataType::Time32(TimeUnit::Second) => {
             let write = |ticks, text: &mut String| write_time(i64::from(ticks), Unit::Second, text);
             write_each(array.as_primitive::<Time32SecondType>(), write, visit);
         }
         DataType::Time32(TimeUnit::Millisecond) => {
-            let write =
-                |ticks, text: &mut String| write_time(i64::from(ticks), Unit::Millisecond, text);
+            let write = |ticks, text: &mut String| write_time(i64::from(ticks), Unit::Millisecond, text);
             write_each(array.as_primitive::<Time32MillisecondType>(), write, visit);
         }
         DataType::Time64(TimeUnit::Microsecond) => {
@@ -158,12 +116,7 @@ fn visit_times(array: &dyn Array, visit: impl FnMut(Option<&[u8]>)) -> Result<()
 }
 
 /// Timestamps of every unit. Arrow keeps those with a time zone in UTC, so the zone's name does not matter.
-fn visit_timestamps(
-    array: &dyn Array,
-    unit: TimeUnit,
-    is_zoned: bool,
-    visit: impl FnMut(Option<&[u8]>),
-) {
+fn visit_timestamps(array: &dyn Array, unit: TimeUnit, is_zoned: bool, visit: impl FnMut(Option<&[u8]>)) {
     let write_as = |unit: Unit| {
         move |ticks: i64, text: &mut String| {
             write_timestamp(ticks, unit, text);
@@ -173,31 +126,15 @@ fn visit_timestamps(
         }
     };
     match unit {
-        TimeUnit::Second => write_each(
-            array.as_primitive::<TimestampSecondType>(),
-            write_as(Unit::Second),
-            visit,
-        ),
+        TimeUnit::Second => write_each(array.as_primitive::<TimestampSecondType>(), write_as(Unit::Second), visit),
         TimeUnit::Millisecond => {
-            write_each(
-                array.as_primitive::<TimestampMillisecondType>(),
-                write_as(Unit::Millisecond),
-                visit,
-            );
+            write_each(array.as_primitive::<TimestampMillisecondType>(), write_as(Unit::Millisecond), visit);
         }
         TimeUnit::Microsecond => {
-            write_each(
-                array.as_primitive::<TimestampMicrosecondType>(),
-                write_as(Unit::Microsecond),
-                visit,
-            );
+            write_each(array.as_primitive::<TimestampMicrosecondType>(), write_as(Unit::Microsecond), visit);
         }
         TimeUnit::Nanosecond => {
-            write_each(
-                array.as_primitive::<TimestampNanosecondType>(),
-                write_as(Unit::Nanosecond),
-                visit,
-            );
+            write_each(array.as_primitive::<TimestampNanosecondType>(), write_as(Unit::Nanosecond), visit);
         }
     }
 }
@@ -266,9 +203,7 @@ fn write_decimal(integer: &str, scale: i8, text: &mut String) {
         text.extend(std::iter::repeat_n('0', places));
         return;
     }
-    let (whole, fraction) = digits
-        .split_at_checked(digits.len().saturating_sub(places))
-        .unwrap_or((digits, ""));
+    let (whole, fraction) = digits.split_at_checked(digits.len().saturating_sub(places)).unwrap_or((digits, ""));
     text.push_str(if whole.is_empty() { "0" } else { whole });
     let fraction_digits = fraction.trim_end_matches('0');
     if !fraction_digits.is_empty() {
@@ -298,11 +233,7 @@ mod tests {
             ("-12", -3, "-12000"),
             ("100", 0, "100"),
             ("1000", 1, "100"),
-            (
-                "123456789012345678901234567890",
-                10,
-                "12345678901234567890.123456789",
-            ),
+            ("123456789012345678901234567890", 10, "12345678901234567890.123456789"),
         ];
         for (integer, scale, expected) in cases {
             let mut text = String::new();

@@ -43,11 +43,7 @@ impl Ring {
     }
 
     /// The key that a call names.
-    pub(crate) fn key_for(
-        &self,
-        function: &str,
-        args: &ScalarFunctionArgs,
-    ) -> Result<Arc<MaskKey>> {
+    pub(crate) fn key_for(&self, function: &str, args: &ScalarFunctionArgs) -> Result<Arc<MaskKey>> {
         let name = match scalar_argument(function, args, 1)? {
             Some(scalar) => text_of(function, "key name", scalar)?,
             None => KeyId::DEFAULT,
@@ -58,10 +54,7 @@ impl Ring {
     fn find(&self, function: &str, name: &str) -> Result<Arc<MaskKey>> {
         match self.0.get(name) {
             Some(key) if key.expose().is_empty() => {
-                plan_err!(
-                    "`{function}` needs key `{}`, which is empty; give it a secret in the settings",
-                    said(name)
-                )
+                plan_err!("`{function}` needs key `{}`, which is empty; give it a secret in the settings", said(name))
             }
             Some(key) => Ok(key),
             None => {
@@ -96,10 +89,7 @@ pub(crate) fn hash_cells(
     mut digest: impl FnMut(&[u8]) -> [u8; DIGEST_BYTES],
 ) -> Result<StringArray> {
     let nulls = array.logical_nulls();
-    let token_count = array.len()
-        - nulls
-            .as_ref()
-            .map_or(0, arrow::buffer::NullBuffer::null_count);
+    let token_count = array.len() - nulls.as_ref().map_or(0, arrow::buffer::NullBuffer::null_count);
     if token_count > i32::MAX as usize / TOKEN_BYTES {
         return Err(batch_too_large());
     }

@@ -5,8 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, exec_datafusion_err, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -25,14 +24,8 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
                   equality. The standard construction for keyed hashes, and the recommended one for a new lake; \
                   `salt_hash` is there for lakes that already hold its tokens.",
     arguments: &[
-        (
-            "value",
-            "What to mask: text, a number, a boolean, a date, a time, a timestamp or binary.",
-        ),
-        (
-            "'key-name'",
-            "The name of the key in the settings, as a literal. `default` if absent.",
-        ),
+        ("value", "What to mask: text, a number, a boolean, a date, a time, a timestamp or binary."),
+        ("'key-name'", "The name of the key in the settings, as a literal. `default` if absent."),
     ],
     output: "text of 64 characters; a dictionary for a dictionary. NULL for NULL; the empty string is hashed.",
     examples: &[
@@ -44,14 +37,8 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
             sql: "SELECT hmac_hash('alice', 'join-2026')",
             result: "df4dcbbd6f2f162d00da9f7ab2347faa4761941c93b4903f5d58b1e39b5c3ba1",
         },
-        Example {
-            sql: "SELECT hmac_hash(DATE '2024-01-31') = hmac_hash('2024-01-31')",
-            result: "true",
-        },
-        Example {
-            sql: "SELECT hmac_hash(NULL)",
-            result: "NULL",
-        },
+        Example { sql: "SELECT hmac_hash(DATE '2024-01-31') = hmac_hash('2024-01-31')", result: "true" },
+        Example { sql: "SELECT hmac_hash(NULL)", result: "NULL" },
     ],
 };
 
@@ -66,10 +53,7 @@ pub(crate) struct HmacHash {
 
 impl HmacHash {
     pub(crate) fn new(ring: &Arc<KeyRing>) -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-            ring: Ring(Arc::clone(ring)),
-        }
+        Self { signature: Signature::user_defined(Volatility::Immutable), ring: Ring(Arc::clone(ring)) }
     }
 }
 
@@ -105,17 +89,8 @@ impl ScalarUDFImpl for HmacHash {
         // The key is worked in once per batch. Each value starts from a copy of that state: half the work of a new HMAC.
         let keyed = Hmac::<Sha256>::new_from_slice(key.expose())
             .map_err(|_| exec_datafusion_err!("`{}` cannot use this key", INFO.name))?;
-        let digest = |value: &[u8]| {
-            keyed
-                .clone()
-                .chain_update(value)
-                .finalize()
-                .into_bytes()
-                .into()
-        };
-        map_cells(value_argument(INFO.name, &args)?, |cells| {
-            hash_cells(cells, digest)
-        })
+        let digest = |value: &[u8]| keyed.clone().chain_update(value).finalize().into_bytes().into();
+        map_cells(value_argument(INFO.name, &args)?, |cells| hash_cells(cells, digest))
     }
 
     fn documentation(&self) -> Option<&Documentation> {

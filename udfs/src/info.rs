@@ -38,28 +38,23 @@ pub struct Example {
 }
 
 /// The keys that the examples are computed with, by name. Public, so never keys to mask with.
-pub const EXAMPLE_KEYS: &[(&str, &[u8])] =
-    &[("default", b"MySecret"), ("join-2026", b"AnotherSecret")];
+pub const EXAMPLE_KEYS: &[(&str, &[u8])] = &[("default", b"MySecret"), ("join-2026", b"AnotherSecret")];
 
 impl FunctionInfo {
     /// The examples as a terminal would show them: `> SELECT …;` and the result on the next line.
     pub fn sql_example(&self) -> String {
-        let lines: Vec<String> = self
-            .examples
-            .iter()
-            .map(|example| format!("> {};\n{}", example.sql, example.result))
-            .collect();
+        let lines: Vec<String> =
+            self.examples.iter().map(|example| format!("> {};\n{}", example.sql, example.result)).collect();
         format!("```sql\n{}\n```", lines.join("\n"))
     }
 
     /// The same as the engine's documentation of a function.
     pub(crate) fn documentation(&self) -> Documentation {
         let description = format!("{}\n\nOutput: {}", self.description, self.output);
-        let builder = Documentation::builder(MASKING, description, self.signature)
-            .with_sql_example(self.sql_example());
-        let add_argument =
-            |builder: datafusion::logical_expr::DocumentationBuilder,
-             (name, meaning): &(&str, &str)| { builder.with_argument(*name, *meaning) };
+        let builder = Documentation::builder(MASKING, description, self.signature).with_sql_example(self.sql_example());
+        let add_argument = |builder: datafusion::logical_expr::DocumentationBuilder, (name, meaning): &(&str, &str)| {
+            builder.with_argument(*name, *meaning)
+        };
         self.arguments.iter().fold(builder, add_argument).build()
     }
 }

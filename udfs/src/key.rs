@@ -106,10 +106,7 @@ mod tests {
     fn a_fingerprint_is_what_any_other_tool_computes() {
         // python3: hmac.new(b"MySecret", b"saltlake key fingerprint v1", "sha256").hexdigest()[:16]
         assert_eq!(key_fingerprint(&key(b"MySecret")), "7e4e54903354dadd");
-        assert_ne!(
-            key_fingerprint(&key(b"MySecret")),
-            key_fingerprint(&key(b"MySecret2"))
-        );
+        assert_ne!(key_fingerprint(&key(b"MySecret")), key_fingerprint(&key(b"MySecret2")));
     }
 
     #[test]
@@ -117,10 +114,7 @@ mod tests {
         let ring = KeyRing::default();
         ring.insert(KeyId::new("a"), key(b"first"));
         ring.insert(KeyId::new("a"), key(b"second"));
-        assert_eq!(
-            ring.get("a").map(|key| key.expose().to_vec()),
-            Some(b"second".to_vec())
-        );
+        assert_eq!(ring.get("a").map(|key| key.expose().to_vec()), Some(b"second".to_vec()));
         assert!(ring.get("b").is_none());
     }
 
@@ -129,9 +123,6 @@ mod tests {
         let ring = KeyRing::default();
         ring.insert(KeyId::new("a"), key(b"MySecret"));
         let printed = format!("{ring:?} {:?}", key(b"MySecret"));
-        assert!(
-            !printed.contains("MySecret") && !printed.contains("77, 121"),
-            "{printed}"
-        );
+        assert!(!printed.contains("MySecret") && !printed.contains("77, 121"), "{printed}");
     }
 }

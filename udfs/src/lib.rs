@@ -25,14 +25,8 @@ pub use key::{KeyId, KeyRing, MaskKey, key_fingerprint};
 pub use shape::unmasked_cells;
 
 /// Every function, in the order of the reference.
-static CATALOGUE: [FunctionInfo; 6] = [
-    salt_hash::INFO,
-    hmac_hash::INFO,
-    mask_redact::INFO,
-    mask_partial::INFO,
-    mask_email::INFO,
-    mask_null::INFO,
-];
+static CATALOGUE: [FunctionInfo; 6] =
+    [salt_hash::INFO, hmac_hash::INFO, mask_redact::INFO, mask_partial::INFO, mask_email::INFO, mask_null::INFO];
 
 /// Every function's contract, in the order of the reference.
 pub fn catalogue() -> &'static [FunctionInfo] {

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::info::{Example, FunctionInfo};
@@ -23,26 +22,11 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
     arguments: &[("value", "What to mask, usually text.")],
     output: "text; a dictionary for a dictionary. NULL for NULL.",
     examples: &[
-        Example {
-            sql: "SELECT mask_email('alice@example.com')",
-            result: "a***@example.com",
-        },
-        Example {
-            sql: "SELECT mask_email('alice.at.example.com')",
-            result: "***",
-        },
-        Example {
-            sql: "SELECT mask_email('secret@4111111111111111')",
-            result: "***",
-        },
-        Example {
-            sql: "SELECT mask_email('')",
-            result: "***",
-        },
-        Example {
-            sql: "SELECT mask_email(NULL)",
-            result: "NULL",
-        },
+        Example { sql: "SELECT mask_email('alice@example.com')", result: "a***@example.com" },
+        Example { sql: "SELECT mask_email('alice.at.example.com')", result: "***" },
+        Example { sql: "SELECT mask_email('secret@4111111111111111')", result: "***" },
+        Example { sql: "SELECT mask_email('')", result: "***" },
+        Example { sql: "SELECT mask_email(NULL)", result: "NULL" },
     ],
 };
 
@@ -59,9 +43,7 @@ pub(crate) struct MaskEmail {
 
 impl MaskEmail {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -92,9 +74,7 @@ impl ScalarUDFImpl for MaskEmail {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        map_cells(value_argument(INFO.name, &args)?, |cells| {
-            write_cells(cells, mask_email)
-        })
+        map_cells(value_argument(INFO.name, &args)?, |cells| write_cells(cells, mask_email))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -123,16 +103,9 @@ fn shown_parts(text: &str) -> Option<(char, &str)> {
 
 /// The part before the `@`, unquoted. A list of addresses, a display name or a sentence is not one.
 fn is_user(user: &str) -> bool {
-    let is_special = |letter: char| {
-        matches!(
-            letter,
-            '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']'
-        )
-    };
-    let is_allowed =
-        |letter: char| !letter.is_control() && !letter.is_whitespace() && !is_special(letter);
-    let begins_well =
-        user.starts_with(|letter: char| letter.is_ascii_graphic() || letter.is_alphanumeric());
+    let is_special = |letter: char| matches!(letter, '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']');
+    let is_allowed = |letter: char| !letter.is_control() && !letter.is_whitespace() && !is_special(letter);
+    let begins_well = user.starts_with(|letter: char| letter.is_ascii_graphic() || letter.is_alphanumeric());
     user.len() <= 64 && begins_well && user.chars().all(is_allowed)
 }
 
@@ -149,18 +122,12 @@ pub(crate) fn is_host_name(name: &str) -> bool {
 fn is_label(label: &str) -> bool {
     let is_allowed = |letter: char| letter == '-' || letter.is_alphanumeric();
     let is_length_good = (1..=63).contains(&label.len());
-    is_length_good
-        && label.chars().all(is_allowed)
-        && !label.starts_with('-')
-        && !label.ends_with('-')
+    is_length_good && label.chars().all(is_allowed) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 /// Letters only, two or more, or the ASCII form of an international name.
 fn is_top_level(label: &str) -> bool {
-    let is_punycode = label
-        .get(..4)
-        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
-        && label.len() > 4;
+    let is_punycode = label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--")) && label.len() > 4;
     let is_letters = label.chars().all(char::is_alphabetic) && label.chars().count() >= 2;
     is_punycode || is_letters
 }

@@ -6,8 +6,7 @@ use arrow::array::new_null_array;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::info::{Example, FunctionInfo};
@@ -22,18 +21,9 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
     arguments: &[("value", "What to mask: a value of any type.")],
     output: "the type of the value. A column declared NOT NULL becomes nullable.",
     examples: &[
-        Example {
-            sql: "SELECT mask_null('alice')",
-            result: "NULL",
-        },
-        Example {
-            sql: "SELECT arrow_typeof(mask_null(5))",
-            result: "Int64",
-        },
-        Example {
-            sql: "SELECT mask_null([1, 2, 3]) IS NULL",
-            result: "true",
-        },
+        Example { sql: "SELECT mask_null('alice')", result: "NULL" },
+        Example { sql: "SELECT arrow_typeof(mask_null(5))", result: "Int64" },
+        Example { sql: "SELECT mask_null([1, 2, 3]) IS NULL", result: "true" },
     ],
 };
 
@@ -47,9 +37,7 @@ pub(crate) struct MaskNull {
 
 impl MaskNull {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -82,9 +70,7 @@ impl ScalarUDFImpl for MaskNull {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         Ok(match value_argument(INFO.name, &args)? {
-            ColumnarValue::Array(array) => {
-                ColumnarValue::Array(new_null_array(array.data_type(), array.len()))
-            }
+            ColumnarValue::Array(array) => ColumnarValue::Array(new_null_array(array.data_type(), array.len())),
             ColumnarValue::Scalar(scalar) => {
                 let null = new_null_array(&scalar.data_type(), 1);
                 ColumnarValue::Scalar(ScalarValue::try_from_array(&null, 0)?)

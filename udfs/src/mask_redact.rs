@@ -7,14 +7,13 @@ use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::info::{Example, FunctionInfo};
 use crate::text::{
-    check_count, literal_text, output_field, scalar_argument, text_column, text_of, text_type,
-    value_argument, value_field,
+    check_count, literal_text, output_field, scalar_argument, text_column, text_of, text_type, value_argument,
+    value_field,
 };
 
 pub(crate) const INFO: FunctionInfo = FunctionInfo {
@@ -25,29 +24,14 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
                   nested ones too.",
     arguments: &[
         ("value", "What to mask: a value of any type."),
-        (
-            "'text'",
-            "What to show instead, as a literal of at most 4096 bytes. `##################` if absent.",
-        ),
+        ("'text'", "What to show instead, as a literal of at most 4096 bytes. `##################` if absent."),
     ],
     output: "text; a dictionary for a dictionary. NULL for NULL.",
     examples: &[
-        Example {
-            sql: "SELECT mask_redact('alice')",
-            result: "##################",
-        },
-        Example {
-            sql: "SELECT mask_redact(4111, 'hidden')",
-            result: "hidden",
-        },
-        Example {
-            sql: "SELECT mask_redact('')",
-            result: "##################",
-        },
-        Example {
-            sql: "SELECT mask_redact(NULL)",
-            result: "NULL",
-        },
+        Example { sql: "SELECT mask_redact('alice')", result: "##################" },
+        Example { sql: "SELECT mask_redact(4111, 'hidden')", result: "hidden" },
+        Example { sql: "SELECT mask_redact('')", result: "##################" },
+        Example { sql: "SELECT mask_redact(NULL)", result: "NULL" },
     ],
 };
 
@@ -67,9 +51,7 @@ pub(crate) struct MaskRedact {
 
 impl MaskRedact {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -109,9 +91,7 @@ impl ScalarUDFImpl for MaskRedact {
             ColumnarValue::Array(array) => Ok(ColumnarValue::Array(redact(array, text)?)),
             ColumnarValue::Scalar(scalar) => {
                 let redacted = redact(&scalar.to_array()?, text)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                    &redacted, 0,
-                )?))
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&redacted, 0)?))
             }
         }
     }
@@ -133,11 +113,7 @@ pub(crate) fn redaction(argument: Option<&ScalarValue>) -> Result<&str> {
 
 fn check_text(text: &str) -> Result<()> {
     if text.len() > TEXT_BYTES_MAX {
-        return plan_err!(
-            "`{}` shows a text of at most {TEXT_BYTES_MAX} bytes, not {}",
-            INFO.name,
-            text.len()
-        );
+        return plan_err!("`{}` shows a text of at most {TEXT_BYTES_MAX} bytes, not {}", INFO.name, text.len());
     }
     Ok(())
 }
@@ -147,25 +123,15 @@ fn check_text(text: &str) -> Result<()> {
 /// A dictionary gets new keys and one value: the old keys would still tell which cells are equal.
 fn redact(array: &ArrayRef, text: &str) -> Result<ArrayRef> {
     let nulls = array.logical_nulls();
-    if nulls
-        .as_ref()
-        .is_some_and(|nulls| nulls.null_count() == nulls.len())
-    {
+    if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == nulls.len()) {
         return Ok(new_null_array(&text_type(array.data_type()), array.len()));
     }
     let plain = |rows: usize| -> Result<ArrayRef> {
         let ends = (0..rows).map(|row| (row + 1).saturating_mul(text.len()));
-        Ok(Arc::new(text_column(
-            repeated(text, rows),
-            ends,
-            nulls.clone(),
-        )?))
+        Ok(Arc::new(text_column(repeated(text, rows), ends, nulls.clone())?))
     };
     match array.data_type() {
-        DataType::Dictionary(..) => Ok(arrow::compute::cast(
-            &plain(array.len())?,
-            &text_type(array.data_type()),
-        )?),
+        DataType::Dictionary(..) => Ok(arrow::compute::cast(&plain(array.len())?, &text_type(array.data_type()))?),
         _ => plain(array.len()),
     }
 }

@@ -5,8 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -25,14 +24,8 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
                   nothing but equality. Every tool that can compute SHA-256 computes the same. For a new lake, \
                   `hmac_hash` is the sounder construction.",
     arguments: &[
-        (
-            "value",
-            "What to mask: text, a number, a boolean, a date, a time, a timestamp or binary.",
-        ),
-        (
-            "'key-name'",
-            "The name of the key in the settings, as a literal. `default` if absent.",
-        ),
+        ("value", "What to mask: text, a number, a boolean, a date, a time, a timestamp or binary."),
+        ("'key-name'", "The name of the key in the settings, as a literal. `default` if absent."),
     ],
     output: "text of 64 characters; a dictionary for a dictionary. NULL for NULL; the empty string is hashed.",
     examples: &[
@@ -48,10 +41,7 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
             sql: "SELECT salt_hash(5) = salt_hash('5') AND salt_hash(5) = salt_hash(CAST(5 AS DECIMAL(9, 2)))",
             result: "true",
         },
-        Example {
-            sql: "SELECT salt_hash(NULL)",
-            result: "NULL",
-        },
+        Example { sql: "SELECT salt_hash(NULL)", result: "NULL" },
     ],
 };
 
@@ -66,10 +56,7 @@ pub(crate) struct SaltHash {
 
 impl SaltHash {
     pub(crate) fn new(ring: &Arc<KeyRing>) -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-            ring: Ring(Arc::clone(ring)),
-        }
+        Self { signature: Signature::user_defined(Volatility::Immutable), ring: Ring(Arc::clone(ring)) }
     }
 }
 
@@ -103,9 +90,7 @@ impl ScalarUDFImpl for SaltHash {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let key = self.ring.key_for(INFO.name, &args)?;
         let mut salted = Salted::new(key.expose());
-        map_cells(value_argument(INFO.name, &args)?, |cells| {
-            hash_cells(cells, |value| salted.digest(value))
-        })
+        map_cells(value_argument(INFO.name, &args)?, |cells| hash_cells(cells, |value| salted.digest(value)))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -124,28 +109,18 @@ struct Salted<'key> {
 
 impl<'key> Salted<'key> {
     fn new(key: &'key [u8]) -> Self {
-        Self {
-            key,
-            message: Zeroizing::new([0; MESSAGE_BYTES]),
-        }
+        Self { key, message: Zeroizing::new([0; MESSAGE_BYTES]) }
     }
 
     fn digest(&mut self, value: &[u8]) -> [u8; DIGEST_BYTES] {
-        match self
-            .message
-            .get_mut(..value.len().saturating_add(self.key.len()))
-        {
+        match self.message.get_mut(..value.len().saturating_add(self.key.len())) {
             Some(message) => {
                 let (head, tail) = message.split_at_mut(value.len());
                 head.copy_from_slice(value);
                 tail.copy_from_slice(self.key);
                 Sha256::digest(message).into()
             }
-            None => Sha256::new()
-                .chain_update(value)
-                .chain_update(self.key)
-                .finalize()
-                .into(),
+            None => Sha256::new().chain_update(value).chain_update(self.key).finalize().into(),
         }
     }
 }
@@ -159,18 +134,7 @@ mod tests {
     #[test]
     fn short_and_long_messages_are_hashed_alike() {
         let key = b"MySecret";
-        for length in [
-            0,
-            1,
-            47,
-            48,
-            55,
-            56,
-            64,
-            MESSAGE_BYTES - 8,
-            MESSAGE_BYTES - 7,
-            1_000,
-        ] {
+        for length in [0, 1, 47, 48, 55, 56, 64, MESSAGE_BYTES - 8, MESSAGE_BYTES - 7, 1_000] {
             let value = vec![b'v'; length];
             let expected: [u8; 32] = Sha256::digest([value.as_slice(), key].concat()).into();
             assert_eq!(Salted::new(key).digest(&value), expected, "{length} bytes");

@@ -18,11 +18,7 @@ use crate::{hmac_hash, mask_email, mask_null, mask_partial, mask_redact, salt_ha
 /// # Errors
 /// If the function is unknown, its arguments are not those of a valid call, or the column is of a type that it never
 /// writes.
-pub fn unmasked_cells(
-    function: &str,
-    extra_args: &[ScalarValue],
-    output: &dyn Array,
-) -> Result<usize> {
+pub fn unmasked_cells(function: &str, extra_args: &[ScalarValue], output: &dyn Array) -> Result<usize> {
     if function == salt_hash::INFO.name || function == hmac_hash::INFO.name {
         return count_texts(function, output, &is_token);
     }
@@ -31,11 +27,7 @@ pub fn unmasked_cells(
         return count_texts(function, output, &|cell| cell == text);
     }
     if function == mask_partial::INFO.name {
-        let shown = Shown::from_literals(&|position| {
-            position
-                .checked_sub(1)
-                .and_then(|index| extra_args.get(index))
-        })?;
+        let shown = Shown::from_literals(&|position| position.checked_sub(1).and_then(|index| extra_args.get(index)))?;
         return count_texts(function, output, &|cell| is_partial(cell, shown));
     }
     if function == mask_email::INFO.name {
@@ -48,10 +40,7 @@ pub fn unmasked_cells(
 }
 
 fn is_token(text: &str) -> bool {
-    text.len() == TOKEN_BYTES
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == TOKEN_BYTES && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether the text is a hidden run with no more around it than a call shows. Stars may stand there too.
@@ -71,44 +60,21 @@ fn is_email(text: &str) -> bool {
     }
     let mut rest = text.chars();
     let has_first = rest.next().is_some();
-    let domain = rest
-        .as_str()
-        .strip_prefix(mask_email::HIDDEN)
-        .and_then(|rest| rest.strip_prefix('@'));
+    let domain = rest.as_str().strip_prefix(mask_email::HIDDEN).and_then(|rest| rest.strip_prefix('@'));
     has_first && domain.is_some_and(mask_email::is_host_name)
 }
 
 /// Counts the cells that do not have the shape. NULL always has it.
-fn count_texts(
-    function: &str,
-    output: &dyn Array,
-    has_shape: &dyn Fn(&str) -> bool,
-) -> Result<usize> {
+fn count_texts(function: &str, output: &dyn Array, has_shape: &dyn Fn(&str) -> bool) -> Result<usize> {
     let is_bad = |cell: Option<&str>| cell.is_some_and(|text| !has_shape(text));
     Ok(match output.data_type() {
-        DataType::Utf8 => output
-            .as_string::<i32>()
-            .iter()
-            .filter(|cell| is_bad(*cell))
-            .count(),
-        DataType::LargeUtf8 => output
-            .as_string::<i64>()
-            .iter()
-            .filter(|cell| is_bad(*cell))
-            .count(),
-        DataType::Utf8View => output
-            .as_string_view()
-            .iter()
-            .filter(|cell| is_bad(*cell))
-            .count(),
+        DataType::Utf8 => output.as_string::<i32>().iter().filter(|cell| is_bad(*cell)).count(),
+        DataType::LargeUtf8 => output.as_string::<i64>().iter().filter(|cell| is_bad(*cell)).count(),
+        DataType::Utf8View => output.as_string_view().iter().filter(|cell| is_bad(*cell)).count(),
         DataType::Null => 0,
         DataType::Dictionary(_, values) if values.is_string() => {
             // The shape is checked per cell, not per distinct value: the answer counts cells.
-            return count_texts(
-                function,
-                &arrow::compute::cast(&output.slice(0, output.len()), values)?,
-                has_shape,
-            );
+            return count_texts(function, &arrow::compute::cast(&output.slice(0, output.len()), values)?, has_shape);
         }
         other => return plan_err!("`{function}` never writes a column of type {other}"),
     })
@@ -122,14 +88,7 @@ mod tests {
     #[test]
     fn tokens_are_64_lower_case_hexadecimal_digits() {
         assert!(is_token(&"0a".repeat(32)));
-        for text in [
-            "",
-            "alice",
-            &"0A".repeat(32),
-            &"0a".repeat(31),
-            &"0a".repeat(33),
-            &"0g".repeat(32),
-        ] {
+        for text in ["", "alice", &"0A".repeat(32), &"0a".repeat(31), &"0a".repeat(33), &"0g".repeat(32)] {
             assert!(!is_token(text), "{text}");
         }
     }
@@ -137,53 +96,22 @@ mod tests {
     #[test]
     fn a_partly_hidden_text_shows_no_more_than_its_call_allows() {
         let shown = Shown { first: 1, last: 2 };
-        for text in [
-            "****",
-            "a****",
-            "****bc",
-            "a****bc",
-            "*****",
-            "*******",
-            "a****b",
-            "é****👨‍👩‍👧c",
-            "a******",
-        ] {
+        for text in ["****", "a****", "****bc", "a****bc", "*****", "*******", "a****b", "é****👨‍👩‍👧c", "a******"]
+        {
             assert!(is_partial(text, shown), "{text}");
         }
-        for text in [
-            "",
-            "alice",
-            "***",
-            "ab****",
-            "****bcd",
-            "a***bc",
-            "4111****1111",
-            "a* * * *",
-        ] {
+        for text in ["", "alice", "***", "ab****", "****bcd", "a***bc", "4111****1111", "a* * * *"] {
             assert!(!is_partial(text, shown), "{text}");
         }
     }
 
     #[test]
     fn a_masked_address_is_stars_or_one_character_and_a_host_name() {
-        for text in [
-            "***",
-            "a***@example.com",
-            "ø***@bücher.de",
-            "****@example.com",
-        ] {
+        for text in ["***", "a***@example.com", "ø***@bücher.de", "****@example.com"] {
             assert!(is_email(text), "{text}");
         }
-        for text in [
-            "",
-            "****",
-            "alice@example.com",
-            "al***@example.com",
-            "a***@",
-            "a***@b",
-            "***@example.com",
-            "a***",
-        ] {
+        for text in ["", "****", "alice@example.com", "al***@example.com", "a***@", "a***@b", "***@example.com", "a***"]
+        {
             assert!(!is_email(text), "{text}");
         }
     }

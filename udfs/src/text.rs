@@ -5,9 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{
-    DataFusionError, Result, ScalarValue, exec_err, internal_err, plan_datafusion_err, plan_err,
-};
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, internal_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs};
 
 use crate::canonical::{has_canonical_text, visit_cells};
@@ -15,9 +13,7 @@ use crate::canonical::{has_canonical_text, visit_cells};
 /// The type of the output: text; a dictionary of text for a dictionary.
 pub(crate) fn text_type(input: &DataType) -> DataType {
     match input {
-        DataType::Dictionary(keys, _) => {
-            DataType::Dictionary(keys.clone(), Box::new(DataType::Utf8))
-        }
+        DataType::Dictionary(keys, _) => DataType::Dictionary(keys.clone(), Box::new(DataType::Utf8)),
         _ => DataType::Utf8,
     }
 }
@@ -36,9 +32,7 @@ pub(crate) fn canonical_text_field(function: &str, args: &ReturnFieldArgs) -> Re
 
 /// The field of a function's first argument.
 pub(crate) fn value_field<'a>(function: &str, args: &ReturnFieldArgs<'a>) -> Result<&'a FieldRef> {
-    args.arg_fields
-        .first()
-        .ok_or_else(|| plan_datafusion_err!("`{function}` needs a value to mask"))
+    args.arg_fields.first().ok_or_else(|| plan_datafusion_err!("`{function}` needs a value to mask"))
 }
 
 /// A field as nullable as the value it is made from. Metadata of the source stays behind.
@@ -47,19 +41,10 @@ pub(crate) fn output_field(function: &str, data_type: DataType, value: &FieldRef
 }
 
 /// Refuses a call with too few or too many arguments.
-pub(crate) fn check_count(
-    function: &str,
-    args: &ReturnFieldArgs,
-    least: usize,
-    most: usize,
-) -> Result<()> {
+pub(crate) fn check_count(function: &str, args: &ReturnFieldArgs, least: usize, most: usize) -> Result<()> {
     let count = args.arg_fields.len();
     if count < least || count > most {
-        let expected = if least == most {
-            most.to_string()
-        } else {
-            format!("{least} to {most}")
-        };
+        let expected = if least == most { most.to_string() } else { format!("{least} to {most}") };
         return plan_err!("`{function}` takes {expected} arguments, not {count}");
     }
     Ok(())
@@ -86,9 +71,7 @@ pub(crate) fn text_of<'a>(function: &str, what: &str, scalar: &'a ScalarValue) -
         Some(None) => plan_err!("`{function}` needs its {what} as a text literal, not NULL"),
         None => {
             let data_type = scalar.data_type();
-            plan_err!(
-                "`{function}` needs its {what} as a text literal, not a value of type {data_type}"
-            )
+            plan_err!("`{function}` needs its {what} as a text literal, not a value of type {data_type}")
         }
     }
 }
@@ -102,21 +85,13 @@ pub(crate) fn scalar_argument<'a>(
     match args.args.get(position) {
         None => Ok(None),
         Some(ColumnarValue::Scalar(scalar)) => Ok(Some(scalar)),
-        Some(ColumnarValue::Array(_)) => exec_err!(
-            "`{function}` takes argument {} as a literal only",
-            position + 1
-        ),
+        Some(ColumnarValue::Array(_)) => exec_err!("`{function}` takes argument {} as a literal only", position + 1),
     }
 }
 
 /// The value to mask.
-pub(crate) fn value_argument<'a>(
-    function: &str,
-    args: &'a ScalarFunctionArgs,
-) -> Result<&'a ColumnarValue> {
-    args.args
-        .first()
-        .ok_or_else(|| plan_datafusion_err!("`{function}` needs a value to mask"))
+pub(crate) fn value_argument<'a>(function: &str, args: &'a ScalarFunctionArgs) -> Result<&'a ColumnarValue> {
+    args.args.first().ok_or_else(|| plan_datafusion_err!("`{function}` needs a value to mask"))
 }
 
 /// Masks a column or a literal by a function of plain arrays: a literal as a column of one row, a dictionary by its
@@ -129,17 +104,12 @@ pub(crate) fn map_cells(
         ColumnarValue::Array(array) => Ok(ColumnarValue::Array(map_array(array, &mut mask)?)),
         ColumnarValue::Scalar(scalar) => {
             let masked = map_array(&scalar.to_array()?, &mut mask)?;
-            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                &masked, 0,
-            )?))
+            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&masked, 0)?))
         }
     }
 }
 
-fn map_array(
-    array: &ArrayRef,
-    mask: &mut impl FnMut(&dyn Array) -> Result<StringArray>,
-) -> Result<ArrayRef> {
+fn map_array(array: &ArrayRef, mask: &mut impl FnMut(&dyn Array) -> Result<StringArray>) -> Result<ArrayRef> {
     let Some(dictionary) = array.as_any_dictionary_opt() else {
         return Ok(Arc::new(mask(array)?));
     };
@@ -152,10 +122,7 @@ fn map_array(
                 *flag = false;
             }
         }
-        mask(&arrow::compute::nullif(
-            values,
-            &BooleanArray::from(unused),
-        )?)?
+        mask(&arrow::compute::nullif(values, &BooleanArray::from(unused))?)?
     } else {
         mask(values)?
     };
@@ -163,10 +130,7 @@ fn map_array(
 }
 
 /// Masks each cell by writing what replaces it to the end of the output's text.
-pub(crate) fn write_cells(
-    array: &dyn Array,
-    mut write: impl FnMut(&[u8], &mut String),
-) -> Result<StringArray> {
+pub(crate) fn write_cells(array: &dyn Array, mut write: impl FnMut(&[u8], &mut String)) -> Result<StringArray> {
     let mut text = String::new();
     let mut ends = Vec::with_capacity(array.len());
     visit_cells(array, |cell| {
@@ -196,16 +160,10 @@ pub(crate) fn text_column(
         return internal_err!("cells of a text column overlap");
     }
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Ok(StringArray::try_new(
-        offsets,
-        Buffer::from_vec(bytes),
-        nulls,
-    )?)
+    Ok(StringArray::try_new(offsets, Buffer::from_vec(bytes), nulls)?)
 }
 
 /// A text column holds 2 GiB.
 pub(crate) fn batch_too_large() -> DataFusionError {
-    DataFusionError::Execution(
-        "masked batch is larger than 2 GiB; lower `datafusion.execution.batch_size`".to_owned(),
-    )
+    DataFusionError::Execution("masked batch is larger than 2 GiB; lower `datafusion.execution.batch_size`".to_owned())
 }

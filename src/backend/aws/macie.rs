@@ -12,8 +12,8 @@ use aws_sdk_macie2::Client;
 use aws_sdk_macie2::config::http::HttpResponse;
 use aws_sdk_macie2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_macie2::types::{
-    Cell, ClassificationDetails, ClassificationResult, CriterionAdditionalProperties,
-    CustomDetection, DefaultDetection, Finding, FindingCriteria, Occurrences, ResourcesAffected,
+    Cell, ClassificationDetails, ClassificationResult, CriterionAdditionalProperties, CustomDetection,
+    DefaultDetection, Finding, FindingCriteria, Occurrences, ResourcesAffected,
 };
 use serde_json::{Value, json};
 
@@ -47,8 +47,7 @@ impl Macie {
 
     async fn list(&self, archived: Option<&str>) -> Result<BTreeSet<String>> {
         let equals = |value: &str| CriterionAdditionalProperties::builder().eq(value).build();
-        let mut criteria =
-            FindingCriteria::builder().criterion("category", equals("CLASSIFICATION"));
+        let mut criteria = FindingCriteria::builder().criterion("category", equals("CLASSIFICATION"));
         if let Some(archived) = archived {
             criteria = criteria.criterion("archived", equals(archived));
         }
@@ -57,41 +56,26 @@ impl Macie {
         let mut tokens = BTreeSet::new();
         let mut token = None;
         loop {
-            let call = self
-                .client
-                .list_findings()
-                .finding_criteria(criteria.clone())
-                .set_next_token(token);
-            let page = call
-                .send()
-                .await
-                .map_err(|error| failed("ListFindings", &error))?;
+            let call = self.client.list_findings().finding_criteria(criteria.clone()).set_next_token(token);
+            let page = call.send().await.map_err(|error| failed("ListFindings", &error))?;
             ids.extend(page.finding_ids.unwrap_or_default());
             token = page.next_token.filter(|token| !token.is_empty());
             match &token {
                 None => return Ok(ids),
                 Some(token) if tokens.insert(token.clone()) => {}
                 Some(_) => {
-                    return Err(Error::failed(
-                        "Macie repeats a page of its list of findings without end",
-                    )
-                    .with("operation", &Said("ListFindings"))
-                    .with("findings so far", &ids.len())
-                    .hint("run it again; if it stays, feed findings from files"));
+                    return Err(Error::failed("Macie repeats a page of its list of findings without end")
+                        .with("operation", &Said("ListFindings"))
+                        .with("findings so far", &ids.len())
+                        .hint("run it again; if it stays, feed findings from files"));
                 }
             }
         }
     }
 
     async fn get(&self, ids: &[String]) -> Result<Vec<Finding>> {
-        let call = self
-            .client
-            .get_findings()
-            .set_finding_ids(Some(ids.to_vec()));
-        let findings = call
-            .send()
-            .await
-            .map_err(|error| failed("GetFindings", &error))?;
+        let call = self.client.get_findings().set_finding_ids(Some(ids.to_vec()));
+        let findings = call.send().await.map_err(|error| failed("GetFindings", &error))?;
         Ok(findings.findings.unwrap_or_default())
     }
 }
@@ -110,12 +94,10 @@ impl LiveFindings for Macie {
                 values.push(to_json(&finding));
             }
             if !missing.is_empty() {
-                return Err(
-                    Error::failed("Macie does not return some findings that it lists")
-                        .with("operation", &Said("GetFindings"))
-                        .with("missing", &missing.len())
-                        .hint("a finding that just passed its 90 days is lost so: run it again"),
-                );
+                return Err(Error::failed("Macie does not return some findings that it lists")
+                    .with("operation", &Said("GetFindings"))
+                    .with("missing", &missing.len())
+                    .hint("a finding that just passed its 90 days is lost so: run it again"));
             }
         }
         Ok(values)
@@ -133,32 +115,21 @@ where
             "no AWS credentials for Macie",
             "log in (`aws sso login`), set AWS_PROFILE, or set `[aws] profile`; `aws sts get-caller-identity` tells who you are",
         ),
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => (
-            "Macie cannot be reached",
-            "check the network, `[aws] region` and `[aws] macie_endpoint_url`",
-        ),
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => {
+            ("Macie cannot be reached", "check the network, `[aws] region` and `[aws] macie_endpoint_url`")
+        }
         _ if code.contains("AccessDenied") => (
             "access to Macie is denied",
             "allow macie2:ListFindings and macie2:GetFindings to this identity, and check that Macie is enabled in this region",
         ),
-        _ if code.contains("Throttl") || code.contains("TooManyRequests") => (
-            "Macie throttles its callers",
-            "run it again later: the call was repeated and stayed refused",
-        ),
-        _ if [
-            "ExpiredToken",
-            "UnrecognizedClient",
-            "InvalidSignature",
-            "InvalidClientToken",
-            "InvalidAccessKey",
-        ]
-        .iter()
-        .any(|known| code.contains(known)) =>
+        _ if code.contains("Throttl") || code.contains("TooManyRequests") => {
+            ("Macie throttles its callers", "run it again later: the call was repeated and stayed refused")
+        }
+        _ if ["ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClientToken", "InvalidAccessKey"]
+            .iter()
+            .any(|known| code.contains(known)) =>
         {
-            (
-                "Macie does not accept the AWS credentials",
-                "log in again (`aws sso login`) or check `[aws] profile`",
-            )
+            ("Macie does not accept the AWS credentials", "log in again (`aws sso login`) or check `[aws] profile`")
         }
         _ => (
             "Macie does not answer as expected",
@@ -201,10 +172,7 @@ fn to_json(finding: &Finding) -> Value {
 }
 
 fn resources(resources: &ResourcesAffected) -> Value {
-    let bucket = resources
-        .s3_bucket
-        .as_ref()
-        .map(|bucket| json!({ "name": bucket.name, "arn": bucket.arn }));
+    let bucket = resources.s3_bucket.as_ref().map(|bucket| json!({ "name": bucket.name, "arn": bucket.arn }));
     let object = resources.s3_object.as_ref().map(|object| {
         json!({ "bucketArn": object.bucket_arn, "key": object.key, "path": object.path, "eTag": object.e_tag })
     });
@@ -230,9 +198,9 @@ fn result(result: &ClassificationResult) -> Value {
         };
         groups.iter().map(group).collect::<Vec<_>>()
     });
-    let custom_group = result.custom_data_identifiers.as_ref().map(|group| {
-        json!({ "totalCount": group.total_count, "detections": all(group.detections.as_deref(), custom) })
-    });
+    let custom_group = result.custom_data_identifiers.as_ref().map(
+        |group| json!({ "totalCount": group.total_count, "detections": all(group.detections.as_deref(), custom) }),
+    );
     json!({
         "status": result.status.as_ref().map(|status| json!({ "code": status.code, "reason": status.reason })),
         "mimeType": result.mime_type,

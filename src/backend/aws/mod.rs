@@ -1,3 +1,95 @@
-//! The AWS wing: one file per service.
+//! The AWS wing: one file per service. The configuration chain is AWS's own: environment, profiles, SSO, web identity,
+//! container and instance credentials. There is no anonymous fallback.
 
+mod credentials;
 pub mod macie;
+mod s3;
+mod secrets;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OnceCell};
+
+use self::macie::Macie;
+use crate::engine::connections::{Bucket, Buckets, Secrets, StoredSecret};
+use crate::error::Result;
+use crate::settings::{AwsSettings, SecretRef};
+
+/// AWS, opened lazily.
+pub struct Aws {
+    settings: AwsSettings,
+    io: Handle,
+    config: OnceCell<SdkConfig>,
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
+
+impl Aws {
+    /// With the settings' overrides; requests run on `io`.
+    pub fn new(settings: AwsSettings, io: Handle) -> Self {
+        Self { settings, io, config: OnceCell::new(), buckets: Mutex::new(HashMap::new()) }
+    }
+
+    async fn config(&self) -> &SdkConfig {
+        self.config.get_or_init(|| load(&self.settings)).await
+    }
+
+    /// The live Macie service.
+    pub async fn macie(&self) -> Result<Macie> {
+        let config = self.config().await;
+        credentials::require(config).await?;
+        let mut builder = aws_sdk_macie2::config::Builder::from(config);
+        if let Some(url) = &self.settings.macie_endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        Ok(Macie::new(aws_sdk_macie2::Client::from_conf(builder.build())))
+    }
+}
+
+async fn load(settings: &AwsSettings) -> SdkConfig {
+    // One TLS stack for all clients: rustls on ring, as the object store has it.
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    if let Some(region) = &settings.region {
+        loader = loader.region(aws_config::Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
+
+#[async_trait]
+impl Buckets for Aws {
+    async fn bucket(&self, name: &str) -> Result<Bucket> {
+        let mut buckets = self.buckets.lock().await;
+        if let Some(bucket) = buckets.get(name) {
+            return Ok(bucket.clone());
+        }
+        let bucket = s3::open(name, self.config().await, &self.settings, &self.io).await?;
+        buckets.insert(name.to_owned(), bucket.clone());
+        Ok(bucket)
+    }
+}
+
+#[async_trait]
+impl Secrets for Aws {
+    async fn secret(&self, reference: &SecretRef, version: Option<&str>) -> Result<StoredSecret> {
+        let config = self.config().await;
+        credentials::require(config).await?;
+        let mut builder = aws_sdk_secretsmanager::config::Builder::from(config);
+        if let Some(url) = &self.settings.secretsmanager_endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        let client = aws_sdk_secretsmanager::Client::from_conf(builder.build());
+        secrets::read(&client, reference, version).await
+    }
+}

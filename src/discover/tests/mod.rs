@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::model::{
-    ColumnPath, Identifier, Location, PathStep, TableName, TableSchema, TableSource,
-};
+use crate::model::{ColumnPath, Identifier, Location, PathStep, TableName, TableSchema, TableSource};
 use crate::settings::FindingsSettings;
 
 mod columns;
@@ -35,26 +33,17 @@ fn settings() -> FindingsSettings {
 }
 
 fn s3(bucket: &str, prefix: &str) -> Location {
-    Location::S3 {
-        bucket: bucket.to_owned(),
-        prefix: prefix.to_owned(),
-    }
+    Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() }
 }
 
 fn text_fields(names: &[&str]) -> Vec<Field> {
-    names
-        .iter()
-        .map(|name| Field::new(*name, DataType::Utf8, true))
-        .collect()
+    names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect()
 }
 
 fn table_of(name: &str, location: Location, fields: Vec<Field>, partitions: usize) -> TableSource {
     let schema = Arc::new(Schema::new(fields));
     let name = TableName::new("dataset", name);
-    TableSource {
-        locations: vec![location],
-        schema: TableSchema::from_arrow(name, &schema, partitions),
-    }
+    TableSource { locations: vec![location], schema: TableSchema::from_arrow(name, &schema, partitions) }
 }
 
 fn table(name: &str, location: Location, columns: &[&str]) -> TableSource {
@@ -62,11 +51,7 @@ fn table(name: &str, location: Location, columns: &[&str]) -> TableSource {
 }
 
 fn customer() -> TableSource {
-    table(
-        "customer",
-        s3("lake", "dataset/customer/"),
-        &["id", "username", "name", "mail"],
-    )
+    table("customer", s3("lake", "dataset/customer/"), &["id", "username", "name", "mail"])
 }
 
 fn lake() -> [Location; 1] {
@@ -106,18 +91,13 @@ fn discovery_result(id: &str, key: &str, detection: &Value) -> Value {
 }
 
 fn at_paths(kind: &str, count: u64, paths: &[&str]) -> Value {
-    let records: Vec<Value> = (0..)
-        .zip(paths)
-        .map(|(index, path)| json!({"recordIndex": index, "jsonPath": path}))
-        .collect();
+    let records: Vec<Value> =
+        (0..).zip(paths).map(|(index, path)| json!({"recordIndex": index, "jsonPath": path})).collect();
     json!({"type": kind, "count": count, "occurrences": {"records": records, "cells": null, "pages": null}})
 }
 
 fn document(name: &str, text: impl Into<String>) -> Document {
-    Document {
-        name: name.to_owned(),
-        bytes: text.into().into_bytes().into(),
-    }
+    Document { name: name.to_owned(), bytes: text.into().into_bytes().into() }
 }
 
 fn collect(values: &[Value]) -> Collector {
@@ -134,17 +114,9 @@ fn found(values: &[Value]) -> Findings {
 /// `column.path: IDENTIFIER×count …` of each place.
 fn summary(findings: &Findings) -> Vec<String> {
     let line = |finding: &ColumnFinding| {
-        let all: Vec<String> = finding
-            .identifiers
-            .iter()
-            .map(|(identifier, count)| format!("{identifier}×{count}"))
-            .collect();
-        format!(
-            "{}.{}: {}",
-            finding.table.table(),
-            finding.path,
-            all.join(" ")
-        )
+        let all: Vec<String> =
+            finding.identifiers.iter().map(|(identifier, count)| format!("{identifier}×{count}")).collect();
+        format!("{}.{}: {}", finding.table.table(), finding.path, all.join(" "))
     };
     findings.iter().map(line).collect()
 }
@@ -166,15 +138,8 @@ const CUSTOMER: &str = "dataset/customer/LOAD00000001.parquet";
 
 #[test]
 fn a_finding_names_its_columns() {
-    let findings = found(&[finding(
-        "1",
-        CUSTOMER,
-        &at_paths("NAME", 30, &["$.name", "$.Name", "$.username"]),
-    )]);
-    assert_eq!(
-        summary(&findings),
-        ["customer.name: NAME×30", "customer.username: NAME×30"]
-    );
+    let findings = found(&[finding("1", CUSTOMER, &at_paths("NAME", 30, &["$.name", "$.Name", "$.username"]))]);
+    assert_eq!(summary(&findings), ["customer.name: NAME×30", "customer.username: NAME×30"]);
     findings.refusal(&settings()).unwrap();
     let name = TableName::new("dataset", "customer");
     let columns = findings.column(&name, "name");

@@ -4,12 +4,7 @@ use super::*;
 
 /// One value of a stream, and how many findings it carries.
 fn a_value() -> impl Strategy<Value = (Value, u64)> {
-    let key = prop_oneof![
-        Just(CUSTOMER),
-        Just("dataset/x/y"),
-        Just("z"),
-        Just("dataset/customer/_x")
-    ];
+    let key = prop_oneof![Just(CUSTOMER), Just("dataset/x/y"), Just("z"), Just("dataset/customer/_x")];
     let path = prop_oneof![
         Just(json!("$.name")),
         Just(json!("$.zzz")),
@@ -19,8 +14,7 @@ fn a_value() -> impl Strategy<Value = (Value, u64)> {
         "\\PC{0,6}".prop_map(Value::from),
     ];
     let one = (key, path, 0u8..8, 0u8..4).prop_map(|(key, path, kind, id)| {
-        let detection =
-            json!({"type": "NAME", "count": "3", "occurrences": {"records": [{"jsonPath": path}]}});
+        let detection = json!({"type": "NAME", "count": "3", "occurrences": {"records": [{"jsonPath": path}]}});
         let mut value = match kind {
             0 | 1 => discovery_result(&format!("{id}"), key, &detection),
             _ => finding(&format!("{id}"), key, &detection),

@@ -1,0 +1,124 @@
+//! The only place that talks to people and programs: data to standard output, everything else to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use arrow::array::RecordBatch;
+use arrow::util::display::FormatOptions;
+use arrow::util::pretty::pretty_format_batches_with_options;
+use tracing_subscriber::EnvFilter;
+
+use crate::error::{Error, ErrorKind, Result, Said};
+use crate::settings::{log_filter, no_color};
+
+const BROKEN_PIPE: &str = "nobody reads the output any more";
+
+/// Standard output.
+pub(super) fn stdout() -> std::io::StdoutLock<'static> {
+    std::io::stdout().lock()
+}
+
+/// Standard output for a stream of results, which crosses threads.
+pub(super) fn stdout_unlocked() -> std::io::BufWriter<std::io::Stdout> {
+    std::io::BufWriter::new(std::io::stdout())
+}
+
+/// Writes text to standard output.
+pub(super) fn print(text: &str) -> Result<()> {
+    stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()).map_err(|error| fault(&error))
+}
+
+/// Writes a line to standard error, for people.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether a person watches standard error.
+pub(super) fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// An output error in our words. A reader that went away ends the program quietly.
+pub(super) fn fault(error: &std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Error::new(ErrorKind::Failed, BROKEN_PIPE);
+    }
+    Error::failed("cannot write the output").with("reason", &Said(crate::engine::store::io_kind(error.kind())))
+}
+
+/// Whether an error only says that the reader of the output went away.
+pub(super) fn is_broken_pipe(error: &Error) -> bool {
+    error.message() == BROKEN_PIPE
+}
+
+fn painted(text: &str, code: &str) -> String {
+    if is_watched() && !no_color() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Prints an error: what, where, what next.
+pub(super) fn print_error(error: &Error) {
+    let label = match error.kind() {
+        ErrorKind::Refused => "refused",
+        ErrorKind::Interrupted => "stopped",
+        ErrorKind::Failed | ErrorKind::Usage => "error",
+    };
+    let text = error.to_string();
+    let text =
+        if error.kind() == ErrorKind::Interrupted { text.trim_start_matches("stopped").trim_start() } else { &text };
+    note(&format!("{}: {text}", painted(label, "1;31")));
+}
+
+/// Prints a warning.
+pub(super) fn print_warning(text: &str) {
+    note(&format!("{}: {text}", painted("warning", "1;33")));
+}
+
+/// Prints batches as a table.
+pub(super) fn table(batches: &[RecordBatch]) -> Result<String> {
+    let options = FormatOptions::default().with_null("NULL");
+    let table = pretty_format_batches_with_options(batches, &options)
+        .map_err(|_| Error::failed("a result cannot be shown as a table").hint("try --format json"))?;
+    Ok(format!("{table}\n"))
+}
+
+/// Starts the log on standard error. `SALTLAKE_LOG` sets its filter; `--verbose` shows what saltlake does.
+pub(super) fn start_log(verbose: bool) {
+    let filter = match log_filter() {
+        Some(filter) => EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("off")),
+        None if verbose => EnvFilter::new("saltlake=info"),
+        None => EnvFilter::new("saltlake=error"),
+    };
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_watched() && !no_color())
+        .with_target(false)
+        .try_init();
+}
+
+/// Rows of text as aligned columns.
+pub(super) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width_of = |text: &str| text.chars().count();
+    let widths: Vec<usize> = (0..head.len())
+        .map(|index| {
+            let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| width_of(cell));
+            cells.chain(head.get(index).map(|name| width_of(name))).max().unwrap_or_default()
+        })
+        .collect();
+    let mut text = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut out = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            out.push_str(cell);
+            out.extend(std::iter::repeat_n(' ', width + 2 - width_of(cell).min(*width)));
+        }
+        text.push_str(out.trim_end());
+        text.push('\n');
+    };
+    line(&mut head.iter().copied());
+    let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+    line(&mut rules.iter().map(String::as_str));
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+    text
+}

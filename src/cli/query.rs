@@ -1,0 +1,211 @@
+//! `saltlake query`: one query over raw and masked tables.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::csv::WriterBuilder;
+use arrow::datatypes::SchemaRef;
+use arrow::json::WriterBuilder as JsonBuilder;
+use arrow::json::writer::{JsonArray, LineDelimited, Writer as JsonWriter};
+use clap::{Args, ValueEnum};
+use datafusion::physical_plan::SendableRecordBatchStream;
+use futures::StreamExt;
+use parquet::arrow::ArrowWriter;
+
+use super::app::App;
+use super::{findings, output, run, workflow};
+use crate::engine::catalog::Database;
+use crate::engine::fault::engine_fault;
+use crate::engine::statement::{Statement, parse_script, relations_of, table_name};
+use crate::error::{Error, Result};
+
+/// Answer one SQL query over the raw and masked tables, and over saltlake.findings
+#[derive(Args, Debug)]
+pub(super) struct QueryArgs {
+    /// The query; `-` reads it from standard input
+    sql: String,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the result to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Findings to use instead of the settings' sources
+    #[arg(long, value_name = "WHERE")]
+    pub(super) findings: Vec<String>,
+}
+
+/// A result format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// An aligned table
+    Table,
+    /// Comma-separated values with a header
+    Csv,
+    /// A JSON array of objects
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// A Parquet file; needs --output
+    Parquet,
+}
+
+pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
+    let text = if args.sql == "-" {
+        std::io::read_to_string(std::io::stdin().lock())
+            .map_err(|_| Error::failed("standard input is not UTF-8 text"))?
+    } else {
+        args.sql.clone()
+    };
+    if args.format == Format::Parquet && args.output.is_none() {
+        return Err(Error::usage("a Parquet result goes to a file").hint("add --output FILE"));
+    }
+    let mut statements = parse_script(&text, "the query")?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(statement), true) => answer(app, &statement, args.format, args.output.as_ref()).await,
+        (None, _) => Err(Error::usage("the query is empty")),
+        (Some(_), false) => {
+            Err(Error::usage("one query at a time").hint("put several into a file and use `saltlake run`"))
+        }
+    }
+}
+
+/// Runs a query and writes its result.
+pub(super) async fn answer(app: &App, statement: &Statement, format: Format, file: Option<&PathBuf>) -> Result<()> {
+    workflow::load_query_keys(app, statement).await?;
+    let stream = execute(app, statement).await?;
+    match file {
+        None => {
+            let mut out = output::stdout_unlocked();
+            write(stream, format, &mut out).await
+        }
+        Some(path) => write_file(stream, format, path).await,
+    }
+}
+
+async fn execute(app: &App, statement: &Statement) -> Result<SendableRecordBatchStream> {
+    let settings = app.settings();
+    let relations: Vec<_> =
+        relations_of(&statement.ast).iter().filter_map(|name| table_name(name, &settings.masked.database)).collect();
+    // Databases that a statement does not name are not listed: `SELECT 1` needs no lake.
+    let everything = relations.iter().any(|name| name.database() == "information_schema")
+        || matches!(statement.ast, sqlparser::ast::Statement::ShowTables { .. });
+    let names = |database: &str| everything || relations.iter().any(|name| name.database() == database);
+    let needs_findings = workflow::reads_findings(statement);
+    let raw = if names(&settings.lake.database) || needs_findings {
+        app.engine.raw().await?
+    } else {
+        Database::new(std::collections::BTreeMap::new(), false, app.engine.reader())
+    };
+    let masked = if names(&settings.masked.database) && settings.masked.location.is_some() {
+        let target = app.engine.target().await?;
+        app.engine.masked(&target, target.current().await?.as_ref())?
+    } else {
+        Database::new(std::collections::BTreeMap::new(), false, app.engine.reader())
+    };
+    let raw = Arc::new(raw);
+    let context = workflow::session(app, &raw, Arc::new(masked))?;
+    if needs_findings {
+        let (found, _) = findings::gather(app, &raw).await?;
+        workflow::register_findings(&context, &found)?;
+    }
+    let frame = context.sql_with_options(&statement.text, run::reading_only()).await;
+    frame.map_err(|error| engine_fault(&error))?.execute_stream().await.map_err(|error| engine_fault(&error))
+}
+
+/// Writes to a file beside its place and renames it there, so that a failed query leaves no half result.
+async fn write_file(stream: SendableRecordBatchStream, format: Format, path: &PathBuf) -> Result<()> {
+    let fault = |error: std::io::Error| crate::engine::store::file_fault(&error, path, "cannot write the result");
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let file = std::fs::File::create(&part).map_err(fault)?;
+    let mut out = std::io::BufWriter::new(file);
+    let written = write(stream, format, &mut out).await;
+    let written =
+        written.and_then(|()| out.flush().map_err(fault)).and_then(|()| std::fs::rename(&part, path).map_err(fault));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    written
+}
+
+async fn write(mut stream: SendableRecordBatchStream, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+    let schema = stream.schema();
+    if format == Format::Table {
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.next().await {
+            batches.push(batch.map_err(|error| engine_fault(&error))?);
+        }
+        if batches.is_empty() {
+            batches.push(RecordBatch::new_empty(schema));
+        }
+        return out.write_all(output::table(&batches)?.as_bytes()).map_err(|error| super::output_fault(&error));
+    }
+    let mut sink = Sink::new(format, schema, out)?;
+    while let Some(batch) = stream.next().await {
+        sink.write(&batch.map_err(|error| engine_fault(&error))?)?;
+    }
+    sink.finish()
+}
+
+/// A writer of batches in one format.
+enum Sink<'a> {
+    Csv(Box<arrow::csv::Writer<&'a mut (dyn Write + Send)>>),
+    Json(JsonWriter<&'a mut (dyn Write + Send), JsonArray>),
+    Ndjson(JsonWriter<&'a mut (dyn Write + Send), LineDelimited>),
+    Parquet(Box<ArrowWriter<&'a mut (dyn Write + Send)>>),
+}
+
+impl<'a> Sink<'a> {
+    fn new(format: Format, schema: SchemaRef, out: &'a mut (dyn Write + Send)) -> Result<Self> {
+        Ok(match format {
+            Format::Csv | Format::Table => {
+                let mut writer = WriterBuilder::new().with_header(true).build(out);
+                // An empty result still has its header.
+                writer.write(&RecordBatch::new_empty(schema)).map_err(|error| fault(&error))?;
+                Self::Csv(Box::new(writer))
+            }
+            Format::Json => Self::Json(JsonBuilder::new().with_explicit_nulls(true).build(out)),
+            Format::Ndjson => Self::Ndjson(JsonBuilder::new().with_explicit_nulls(true).build(out)),
+            Format::Parquet => {
+                Self::Parquet(Box::new(ArrowWriter::try_new(out, schema, None).map_err(|_| parquet_fault())?))
+            }
+        })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        match self {
+            Self::Csv(writer) => writer.write(batch).map_err(|error| fault(&error)),
+            Self::Json(writer) => writer.write(batch).map_err(|error| fault(&error)),
+            Self::Ndjson(writer) => writer.write(batch).map_err(|error| fault(&error)),
+            Self::Parquet(writer) => writer.write(batch).map_err(|_| parquet_fault()),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Self::Csv(_) => Ok(()),
+            Self::Json(mut writer) => {
+                writer.finish().map_err(|error| fault(&error))?;
+                writeln!(writer.into_inner()).map_err(|error| super::output_fault(&error))
+            }
+            Self::Ndjson(mut writer) => writer.finish().map_err(|error| fault(&error)),
+            Self::Parquet(writer) => writer.close().map(|_| ()).map_err(|_| parquet_fault()),
+        }
+    }
+}
+
+fn fault(error: &arrow::error::ArrowError) -> Error {
+    if let arrow::error::ArrowError::IoError(_, io) = error {
+        return super::output_fault(io);
+    }
+    Error::failed("a result column cannot be written in this format").hint("cast it to text, or use another --format")
+}
+
+fn parquet_fault() -> Error {
+    Error::failed("the result cannot be written as Parquet")
+        .hint("cast columns of unusual types, or use another --format")
+}

@@ -1,0 +1,103 @@
+//! `saltlake run`: SQL scripts, all or nothing.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use datafusion::execution::context::SQLOptions;
+
+use super::app::App;
+use super::workflow::{self, Run, Step, Work};
+use super::{output, query};
+use crate::engine::statement::{Statement, parse_script};
+use crate::error::{Error, Result};
+
+/// Execute SQL scripts: masked tables are created, verified and published together; queries are printed
+///
+/// Every file is read and parsed before anything runs. The first statement that fails ends the run, and nothing of it
+/// is published.
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// Script files, in order; `-` for standard input
+    #[arg(required = true, value_name = "FILE.sql")]
+    files: Vec<PathBuf>,
+    /// Findings to use instead of the settings' sources
+    #[arg(long, value_name = "WHERE")]
+    pub(super) findings: Vec<String>,
+    /// Mask with a key other than the one that published tables were masked with
+    #[arg(long)]
+    rekey: bool,
+}
+
+pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
+    let mut statements = Vec::new();
+    for file in &args.files {
+        let (origin, text) = read(file)?;
+        statements.extend(parse_script(&text, &origin)?.into_iter().map(|statement| (origin.clone(), statement)));
+    }
+    let target = app.engine.target().await?;
+    let steps = workflow::sort(statements, &target)?;
+    let writes = steps.iter().any(|step| !matches!(step.work, Work::Query));
+    if writes { write(args, app, steps).await } else { read_only(app, &steps).await }
+}
+
+fn read(file: &PathBuf) -> Result<(String, String)> {
+    if file.as_os_str() == "-" {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().read_to_string(&mut text);
+        read.map_err(|_| Error::failed("standard input is not UTF-8 text"))?;
+        return Ok(("standard input".to_owned(), text));
+    }
+    let bytes = std::fs::read(file)
+        .map_err(|_| Error::failed("the script cannot be read").with("file", &file.display()).hint("check its name"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::failed("the script is not UTF-8 text").with("file", &file.display()))?;
+    Ok((file.display().to_string(), text.trim_start_matches('\u{feff}').to_owned()))
+}
+
+async fn read_only(app: &App, steps: &[Step]) -> Result<()> {
+    for step in steps {
+        let answered = query::answer(app, &step.statement, query::Format::Table, None).await;
+        answered.map_err(|error| workflow::at(error, &step.origin, &step.statement))?;
+    }
+    Ok(())
+}
+
+async fn write(args: &RunArgs, app: &App, steps: Vec<Step>) -> Result<()> {
+    let target = app.engine.target().await?;
+    let raw = Arc::new(app.engine.raw().await?);
+    let decided = workflow::decide(app, &raw).await?;
+    let findings = decided.findings.clone();
+    let mut run = Run::begin(app, target.clone(), decided, raw, &steps, "run", args.rekey).await?;
+    for step in &steps {
+        let done = match &step.work {
+            Work::Create(create) => run.create(create).await,
+            Work::Drop { tables, if_exists } => tables.iter().try_for_each(|table| run.drop_table(table, *if_exists)),
+            Work::Query => show(app, &run, &step.statement, &findings).await,
+        };
+        if let Err(error) = done {
+            run.give_up().await?;
+            return Err(workflow::at(error, &step.origin, &step.statement));
+        }
+    }
+    let (publication, proven) = run.finish().await?;
+    workflow::report(&publication, &proven, &target)
+}
+
+/// A query in the middle of a run sees what the run has made so far.
+async fn show(app: &App, run: &Run<'_>, statement: &Statement, findings: &crate::discover::Findings) -> Result<()> {
+    workflow::load_query_keys(app, statement).await?;
+    let context = run.context()?;
+    if workflow::reads_findings(statement) {
+        workflow::register_findings(&context, findings)?;
+    }
+    let frame = context.sql_with_options(&statement.text, reading_only()).await;
+    let batches = frame.map_err(|error| crate::engine::fault::engine_fault(&error))?.collect().await;
+    output::print(&output::table(&batches.map_err(|error| crate::engine::fault::engine_fault(&error))?)?)
+}
+
+/// Queries read: they create, change and set nothing.
+pub(super) fn reading_only() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}

@@ -1,0 +1,422 @@
+//! From statements to a published version: what `mask` and `run` share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::Utc;
+use datafusion::catalog::SchemaProvider;
+use datafusion::prelude::SessionContext;
+use saltlake_udfs::KeyId;
+use sqlparser::ast::{ObjectType, Statement as Ast};
+
+use super::app::App;
+use super::progress::ProgressLine;
+use super::{findings, output};
+use crate::discover::Findings;
+use crate::engine::Hold;
+use crate::engine::catalog::Database;
+use crate::engine::keys::KeyUse;
+use crate::engine::manifest::Manifest;
+use crate::engine::part::PartFiles;
+use crate::engine::progress::Progress;
+use crate::engine::statement::{Statement, keys_of, relations_of, table_name};
+use crate::engine::target::{Target, reject_foreign};
+use crate::error::{Error, Result, Said};
+use crate::mask::verify::{Claim, Verified, verify};
+use crate::mask::{CreateMasked, MaskedTable, Masking, Passage, ctas};
+use crate::model::{ColumnRef, TableName};
+use crate::plan::{self, Action, Declaration, MaskingPlan, Policy, Unreported};
+use crate::publish::{self, Publication, ReceiptColumn, ReceiptFindings, RunDetails};
+use crate::settings::{ColumnRule, Settings};
+
+/// A statement with the file it came from.
+pub(super) struct Step {
+    pub(super) origin: String,
+    pub(super) statement: Statement,
+    pub(super) work: Work,
+}
+
+/// What a statement does.
+pub(super) enum Work {
+    Create(Box<CreateMasked>),
+    Drop { tables: Vec<TableName>, if_exists: bool },
+    Query,
+}
+
+/// Sorts statements by what they do. Everything is read before anything runs.
+pub(super) fn sort(statements: Vec<(String, Statement)>, target: &Target) -> Result<Vec<Step>> {
+    statements
+        .into_iter()
+        .map(|(origin, statement)| {
+            let work = work_of(&statement.ast, target).map_err(|error| at(error, &origin, &statement))?;
+            Ok(Step { origin, statement, work })
+        })
+        .collect()
+}
+
+fn work_of(ast: &Ast, target: &Target) -> Result<Work> {
+    if let Some(create) = ctas::read(ast, target)? {
+        return Ok(Work::Create(Box::new(create)));
+    }
+    if let Ast::Drop { object_type: ObjectType::Table, if_exists, names, .. } = ast {
+        let tables = names.iter().map(|name| {
+            table_name(name, &target.database).filter(|table| table.database() == target.database).ok_or_else(|| {
+                Error::usage("only masked tables can be dropped").with("table", &Said(&name.to_string()))
+            })
+        });
+        return Ok(Work::Drop { tables: tables.collect::<Result<_>>()?, if_exists: *if_exists });
+    }
+    Ok(Work::Query)
+}
+
+/// Adds the file and line to an error.
+pub(super) fn at(error: Error, origin: &str, statement: &Statement) -> Error {
+    error.with("file", &Said(origin)).with("line", &statement.line)
+}
+
+/// What the plan stage needs of the settings.
+pub(super) fn policy_of(settings: &Settings) -> Result<Policy> {
+    let location = settings.masked.location.clone().ok_or_else(|| {
+        Error::usage("no masked location is set").hint("set `[masked] location` in saltlake.toml, or pass --masked")
+    })?;
+    let declaration = |rule: &ColumnRule| match rule {
+        ColumnRule::Rule(text) => Declaration::Rule(text.clone()),
+        ColumnRule::KeepDespite(identifiers) => Declaration::KeepDespite(identifiers.clone()),
+    };
+    let columns = settings.columns.iter().map(|(table, rules)| {
+        (table.clone(), rules.iter().map(|(column, rule)| (column.clone(), declaration(rule))).collect())
+    });
+    Ok(Policy {
+        masks: settings.masks.clone(),
+        default_mask: settings.default_mask.clone(),
+        columns: columns.collect(),
+        unreported: match settings.unreported {
+            crate::settings::Unreported::Refuse => Unreported::Refuse,
+            crate::settings::Unreported::Keep => Unreported::Keep,
+        },
+        target_database: settings.masked.database.clone(),
+        target_location: location,
+        keys: settings.keys.keys().cloned().collect(),
+        write_compression: "ZSTD".to_owned(),
+    })
+}
+
+/// Findings and the plan that follows from them.
+pub(super) struct Decided {
+    pub(super) findings: Findings,
+    pub(super) plan: MaskingPlan,
+}
+
+/// Discovers and decides.
+///
+/// # Errors
+/// Refused if a finding names no column, a column is undecided, or rules conflict.
+pub(super) async fn decide(app: &App, raw: &Database) -> Result<Decided> {
+    tracing::info!("discover: reading findings");
+    let (findings, tables) = findings::gather(app, raw).await?;
+    findings.refusal(&app.settings().findings)?;
+    tracing::info!("plan: deciding");
+    let schemas: Vec<_> = tables.into_iter().map(|table| table.schema).collect();
+    let plan = plan::decide(&findings, &schemas, &policy_of(app.settings())?)?;
+    for warning in plan.warnings() {
+        app.engine.warn(warning.clone());
+    }
+    Ok(Decided { findings, plan })
+}
+
+/// The columns that the plan keeps.
+struct Kept(BTreeSet<ColumnRef>);
+
+impl Passage for Kept {
+    fn keeps(&self, column: &ColumnRef) -> bool {
+        self.0.contains(column)
+    }
+}
+
+fn kept_columns(plan: &MaskingPlan) -> Kept {
+    let mut kept = BTreeSet::new();
+    for table in plan.tables() {
+        for column in table.columns().iter().filter(|column| column.action == Action::Keep) {
+            kept.insert(ColumnRef { table: table.source().clone(), column: column.column.clone() });
+        }
+    }
+    Kept(kept)
+}
+
+/// A session over the raw and masked databases.
+pub(super) fn session(app: &App, raw: &Arc<Database>, masked: Arc<dyn SchemaProvider>) -> Result<SessionContext> {
+    let settings = app.settings();
+    app.engine.session(vec![
+        (settings.lake.database.clone(), Arc::clone(raw) as Arc<dyn SchemaProvider>),
+        (settings.masked.database.clone(), masked),
+    ])
+}
+
+/// One run that writes: its steps, what it rests on, and what it has staged so far.
+pub(super) struct Run<'a> {
+    app: &'a App,
+    target: Target,
+    hold: Hold,
+    current: Option<Manifest>,
+    raw: Arc<Database>,
+    decided: Decided,
+    details: RunDetails,
+    progress: Arc<Progress>,
+    staged: Vec<(MaskedTable, CreateMasked)>,
+    dropped: BTreeSet<String>,
+}
+
+impl<'a> Run<'a> {
+    /// Takes the masked location, cleans up after dead runs, and checks keys before any work is done.
+    pub(super) async fn begin(
+        app: &'a App,
+        target: Target,
+        decided: Decided,
+        raw: Arc<Database>,
+        steps: &[Step],
+        command: &str,
+        rekey: bool,
+    ) -> Result<Self> {
+        let started_at = Utc::now();
+        let version = publish::new_version(started_at);
+        let hold = target.hold(&version).await?;
+        let begun = Self::begin_held(app, &target, &hold, steps, rekey).await;
+        let current = match begun {
+            Ok(current) => current,
+            Err(error) => {
+                hold.release(&target).await?;
+                return Err(error);
+            }
+        };
+        let details = details_of(app, &decided, command, started_at, rekey);
+        let (staged, dropped) = (Vec::new(), BTreeSet::new());
+        let progress = Arc::new(Progress::default());
+        Ok(Self { app, target, hold, current, raw, decided, details, progress, staged, dropped })
+    }
+
+    async fn begin_held(
+        app: &App,
+        target: &Target,
+        hold: &Hold,
+        steps: &[Step],
+        rekey: bool,
+    ) -> Result<Option<Manifest>> {
+        let current = target.current().await?;
+        target.collect(hold, current.as_ref(), Utc::now()).await?;
+        let mut coming: BTreeMap<String, BTreeMap<String, KeyUse>> = BTreeMap::new();
+        let mut dropped = BTreeSet::new();
+        for step in steps {
+            match &step.work {
+                Work::Create(create) => {
+                    let keys = keys_of(&step.statement.ast);
+                    app.engine.load_keys(&keys).await.map_err(|error| at(error, &step.origin, &step.statement))?;
+                    let uses = keys.iter().filter_map(|key| Some((key.as_str().to_owned(), app.engine.key_use(key)?)));
+                    coming.insert(create.table.table().to_owned(), uses.collect());
+                }
+                Work::Drop { tables, .. } => dropped.extend(tables.iter().map(|table| table.table().to_owned())),
+                Work::Query => {}
+            }
+        }
+        publish::check_keys(current.as_ref(), &coming, &dropped, rekey)?;
+        reject_foreign(target, &coming.into_keys().collect())?;
+        Ok(current)
+    }
+
+    /// The version as it would be if the run ended now.
+    fn pending(&self) -> Manifest {
+        let staged: Vec<_> = self.staged.iter().map(|(table, _)| (table.clone(), None)).collect();
+        publish::next_manifest(self.current.as_ref(), &self.target, self.hold.run(), &staged, &self.dropped, Utc::now())
+    }
+
+    /// A session in which later statements see what earlier ones of the run made.
+    pub(super) fn context(&self) -> Result<SessionContext> {
+        let masked = self.app.engine.masked(&self.target, Some(&self.pending()))?;
+        session(self.app, &self.raw, Arc::new(masked))
+    }
+
+    /// Writes one masked table.
+    pub(super) async fn create(&mut self, create: &CreateMasked) -> Result<()> {
+        let name = create.table.table();
+        if create.if_not_exists && self.pending().tables.contains_key(name) {
+            return Ok(());
+        }
+        if self.staged.iter().any(|(table, _)| table.table == create.table) {
+            return Err(Error::usage("the same run creates a masked table twice").with("table", &create.table));
+        }
+        let context = self.context()?;
+        let parts = PartFiles::new(self.target.clone(), self.hold.run(), self.app.engine.io().clone());
+        let passage = kept_columns(&self.decided.plan);
+        let line = ProgressLine::show(&self.progress);
+        let masking = Masking {
+            engine: &self.app.engine,
+            context: &context,
+            raw: &self.raw,
+            parts: &parts,
+            passage: &passage,
+            progress: Arc::clone(&self.progress),
+        };
+        let table = masking.create(create).await?;
+        drop(line);
+        self.dropped.remove(name);
+        self.staged.push((table, create.clone()));
+        Ok(())
+    }
+
+    /// Takes a masked table out of the next version.
+    pub(super) fn drop_table(&mut self, table: &TableName, if_exists: bool) -> Result<()> {
+        if !self.pending().tables.contains_key(table.table()) {
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(Error::usage("there is no such masked table")
+                    .with("table", table)
+                    .hint("`saltlake tables` lists them"))
+            };
+        }
+        self.staged.retain(|(staged, _)| &staged.table != table);
+        self.dropped.insert(table.table().to_owned());
+        Ok(())
+    }
+
+    /// Proves every table from a fresh look at source and result, then switches the pointer.
+    pub(super) async fn finish(self) -> Result<(Publication, Vec<(MaskedTable, Verified)>)> {
+        let line = ProgressLine::show(&self.progress);
+        let proven = self.prove().await;
+        drop(line);
+        let proven = match proven {
+            Ok(proven) => proven,
+            Err(error) => {
+                self.give_up().await?;
+                return Err(error);
+            }
+        };
+        let staged: Vec<_> = proven.iter().map(|(table, proof)| (table.clone(), Some(proof.clone()))).collect();
+        let published =
+            publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, self.details)
+                .await;
+        self.hold.release(&self.target).await?;
+        Ok((published?, proven))
+    }
+
+    async fn prove(&self) -> Result<Vec<(MaskedTable, Verified)>> {
+        let fresh = Arc::new(self.app.engine.raw().await?);
+        let mut proven = Vec::new();
+        for (table, create) in &self.staged {
+            let masked = self.app.engine.masked(&self.target, Some(&self.pending()))?;
+            let context = session(self.app, &fresh, Arc::new(masked))?;
+            let claim = Claim {
+                create: create.clone(),
+                run: self.hold.run().to_owned(),
+                files: table.files.clone(),
+                masks: table.masks.clone(),
+                sources: table.sources.clone(),
+            };
+            let proof = verify(&self.app.engine, &self.target, &claim, &fresh, &context, &self.progress).await?;
+            proven.push((table.clone(), proof));
+        }
+        Ok(proven)
+    }
+
+    /// Ends without publishing: what was staged is deleted, and the hold given back.
+    pub(super) async fn give_up(self) -> Result<()> {
+        self.hold.discard(&self.target, self.current.as_ref()).await
+    }
+}
+
+fn details_of(
+    app: &App,
+    decided: &Decided,
+    command: &str,
+    started_at: chrono::DateTime<Utc>,
+    rekey: bool,
+) -> RunDetails {
+    let totals = decided.findings.totals();
+    let counts = [
+        ("documents", totals.documents),
+        ("records", totals.records),
+        ("policy", totals.policy),
+        ("sample", totals.sample),
+        ("archived_used", totals.archived_used),
+        ("archived_ignored", totals.archived_ignored),
+        ("duplicates", totals.duplicates),
+        ("clean", totals.clean),
+        ("incomplete", totals.incomplete),
+        ("outside", totals.outside),
+        ("unmapped", totals.unmapped),
+        ("mapped", totals.mapped),
+    ];
+    let columns = decided.plan.tables().iter().flat_map(|table| {
+        table.columns().iter().map(|column| ReceiptColumn {
+            column: format!("{}.{}", table.source(), crate::model::printable(&column.column)),
+            action: column.action_text(),
+            reason: column.reason_text(),
+        })
+    });
+    RunDetails {
+        command: command.to_owned(),
+        started_at: Some(started_at),
+        plan_hash: Some(decided.plan.hash()),
+        findings: ReceiptFindings {
+            sources: app.settings().findings.sources.iter().map(origin_text).collect(),
+            counts: counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+            accepted_unlocated: decided.findings.unlocated().len() as u64,
+            accepted_unmapped: decided.findings.unmapped().len() as u64,
+        },
+        columns: columns.collect(),
+        rekey,
+    }
+}
+
+fn origin_text(origin: &crate::settings::FindingsOrigin) -> String {
+    match origin {
+        crate::settings::FindingsOrigin::At(location) => location.to_string(),
+        crate::settings::FindingsOrigin::Stdin => "-".to_owned(),
+        crate::settings::FindingsOrigin::Macie => "macie".to_owned(),
+    }
+}
+
+/// The keys that a query uses are fetched before it is planned.
+pub(super) async fn load_query_keys(app: &App, statement: &Statement) -> Result<()> {
+    let keys: BTreeSet<KeyId> = keys_of(&statement.ast);
+    app.engine.load_keys(&keys).await
+}
+
+/// Whether a statement reads the table of findings.
+pub(super) fn reads_findings(statement: &Statement) -> bool {
+    relations_of(&statement.ast).iter().any(|name| {
+        table_name(name, "").is_some_and(|table| table.database() == "saltlake" && table.table() == "findings")
+    })
+}
+
+/// Registers `saltlake.findings` in a session.
+pub(super) fn register_findings(context: &SessionContext, findings: &Findings) -> Result<()> {
+    let batch = findings.to_record_batch()?;
+    let fault = |error| crate::engine::fault::engine_fault(&error);
+    let table = datafusion::datasource::MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(fault)?;
+    let schema = Arc::new(datafusion::catalog::MemorySchemaProvider::new());
+    schema.register_table("findings".to_owned(), Arc::new(table)).map_err(fault)?;
+    let catalog = context.catalog(crate::engine::CATALOG).ok_or_else(|| Error::failed("the engine has no catalog"))?;
+    catalog.register_schema("saltlake", schema).map_err(fault)?;
+    Ok(())
+}
+
+/// Prints what a run published.
+pub(super) fn report(publication: &Publication, proven: &[(MaskedTable, Verified)], target: &Target) -> Result<()> {
+    let rows: Vec<Vec<String>> = proven
+        .iter()
+        .map(|(table, proof)| {
+            vec![
+                table.table.to_string(),
+                proof.rows.to_string(),
+                table.masks.len().to_string(),
+                table.files.len().to_string(),
+                format!("{:.2}", table.spent.wall.as_secs_f64()),
+                format!("{:.2}", proof.spent.wall.as_secs_f64()),
+            ]
+        })
+        .collect();
+    let mut text = output::columns(&["table", "rows", "masked", "files", "mask s", "verify s"], &rows);
+    text.push_str(&format!("\npublished version {}\n", publication.version));
+    text.push_str(&format!("receipt {}{}\n", target.store.location(), publication.receipt));
+    output::print(&text)
+}

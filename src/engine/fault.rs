@@ -1,0 +1,110 @@
+//! The engine's errors in our words.
+//!
+//! Errors of planning speak of names and types and are passed on. Errors of execution may quote a cell (Arrow's cast
+//! error does), so their text is replaced by their kind.
+
+use arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
+
+use super::store::{io_kind, store_fault};
+use crate::error::{Error, Said};
+
+/// Wraps one of our errors for a trait of the engine; [`engine_fault`] takes it out again.
+pub(crate) fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// An engine error in our words.
+pub fn engine_fault(error: &DataFusionError) -> Error {
+    if let Some(own) = find::<Error>(error) {
+        return own.clone();
+    }
+    if let Some(store) = find::<object_store::Error>(error) {
+        return store_fault(store, "the lake", "cannot read or write the lake");
+    }
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => engine_fault(inner),
+        DataFusionError::Shared(inner) => engine_fault(inner),
+        DataFusionError::Collection(all) => {
+            all.first().map_or_else(|| Error::failed("the statement failed"), engine_fault)
+        }
+        DataFusionError::SQL(parse, _) => {
+            Error::usage("the SQL text cannot be read").with("reason", &Said(&parse.to_string()))
+        }
+        DataFusionError::Plan(text) => {
+            Error::usage("the statement cannot be planned").with("reason", &Said(first_line(text)))
+        }
+        DataFusionError::SchemaError(schema, _) => {
+            Error::usage("the statement names something that is not there").with("reason", &Said(&schema.to_string()))
+        }
+        DataFusionError::NotImplemented(text) => {
+            Error::usage("the statement uses something that is not supported").with("reason", &Said(first_line(text)))
+        }
+        DataFusionError::ResourcesExhausted(_) => Error::failed("the statement needs more memory than it may use")
+            .hint("raise `[engine] memory`, or ask for less at once"),
+        DataFusionError::ArrowError(arrow, _) => arrow_fault(arrow),
+        DataFusionError::ParquetError(_) => Error::failed("a Parquet file cannot be decoded")
+            .hint("a file of the table is corrupt: write it again or move it away"),
+        DataFusionError::IoError(io) => {
+            Error::failed("reading or writing failed").with("reason", &Said(io_kind(io.kind())))
+        }
+        _ => external_fault(error),
+    }
+}
+
+fn external_fault(error: &DataFusionError) -> Error {
+    if let Some(io) = find::<std::io::Error>(error) {
+        return Error::failed("reading or writing failed").with("reason", &Said(io_kind(io.kind())));
+    }
+    if find::<parquet::errors::ParquetError>(error).is_some() {
+        return Error::failed("a Parquet file cannot be decoded")
+            .hint("a file of the table is corrupt: write it again or move it away");
+    }
+    if let Some(arrow) = find::<ArrowError>(error) {
+        return arrow_fault(arrow);
+    }
+    Error::failed("the statement failed while it ran")
+        .hint("the engine's own text is withheld, since it may quote a cell")
+}
+
+fn arrow_fault(error: &ArrowError) -> Error {
+    let reason = match error {
+        ArrowError::CastError(_) => "a value does not fit the type it is cast to",
+        ArrowError::ParseError(_) => "a value cannot be parsed as its type",
+        ArrowError::ArithmeticOverflow(_) => "arithmetic overflow",
+        ArrowError::DivideByZero => "division by zero",
+        ArrowError::CsvError(_) => "a CSV line has another number of fields than the header",
+        ArrowError::JsonError(_) => "a line is not a JSON object of the expected shape",
+        ArrowError::AvroError(_) => "not a readable Avro file",
+        ArrowError::ParquetError(_) => "a Parquet file cannot be decoded",
+        ArrowError::IoError(_, io) => io_kind(io.kind()),
+        ArrowError::SchemaError(_) => "the files' columns do not fit together",
+        ArrowError::NotYetImplemented(_) => "not supported for these types",
+        _ => "a value could not be computed",
+    };
+    Error::failed("the statement failed while it ran").with("reason", &Said(reason))
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// Finds an error of a type in a chain of sources.
+fn find<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a E> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        if let Some(DataFusionError::External(inner)) = error.downcast_ref::<DataFusionError>() {
+            current = Some(inner.as_ref());
+            continue;
+        }
+        if let Some(ArrowError::ExternalError(inner)) = error.downcast_ref::<ArrowError>() {
+            current = Some(inner.as_ref());
+            continue;
+        }
+        current = error.source();
+    }
+    None
+}

@@ -1,0 +1,362 @@
+//! The cellar: runtimes, stores, keys, the DataFusion session, and the place where masked files are written.
+//!
+//! INVARIANT: a key enters through [`Engine::load_keys`] and leaves only inside a masking function.
+//! INVARIANT: no file listing is cached: every command lists once and reads what it listed.
+
+pub mod catalog;
+pub mod connections;
+pub mod fault;
+mod hold;
+pub mod keys;
+pub mod lake;
+pub mod manifest;
+pub mod part;
+pub mod progress;
+mod schema;
+pub mod statement;
+pub mod store;
+pub mod table;
+pub mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use saltlake_udfs::{KeyId, KeyRing};
+use tokio::runtime::Handle;
+
+use self::catalog::Database;
+use self::connections::{Bucket, Buckets, Secrets};
+pub use self::hold::Hold;
+use self::keys::KeyUse;
+use self::lake::TableFiles;
+use self::manifest::Manifest;
+use self::store::Store;
+use self::target::Target;
+use crate::error::{Error, ErrorKind, Result, Said};
+use crate::model::{Location, TableName, TableSource, folder_name};
+use crate::settings::{Settings, TableFormat};
+
+/// Two thread pools: one that waits for sockets and files, one that computes, so that neither starves the other.
+pub struct Runtimes {
+    io: tokio::runtime::Runtime,
+    compute: tokio::runtime::Runtime,
+}
+
+impl Runtimes {
+    /// Starts both.
+    pub fn start(threads: usize) -> Result<Self> {
+        let fault = |_| Error::failed("cannot start worker threads").hint("lower `[engine] threads`");
+        let io = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("saltlake-io")
+            .enable_all()
+            .build()
+            .map_err(fault)?;
+        let compute = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name("saltlake-compute")
+            .thread_stack_size(8 << 20)
+            .enable_all()
+            .build()
+            .map_err(fault)?;
+        Ok(Self { io, compute })
+    }
+
+    /// The pool for sockets.
+    pub fn io(&self) -> Handle {
+        self.io.handle().clone()
+    }
+
+    /// Runs a command to its end, or until Ctrl-C.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`] on Ctrl-C: the command's work is dropped and nothing is published.
+    pub fn run<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
+        self.compute.block_on(async {
+            tokio::select! {
+                done = command => done,
+                _ = tokio::signal::ctrl_c() => Err(Error::new(ErrorKind::Interrupted, "stopped")
+                    .hint("nothing was published; what was published before is untouched")),
+            }
+        })
+    }
+
+    /// Ends both without waiting for work that was given up.
+    pub fn stop(self) {
+        self.compute.shutdown_background();
+        self.io.shutdown_background();
+    }
+}
+
+/// Everything that commands share: settings, doors to the outside, keys and the engine's resources.
+pub struct Engine {
+    settings: Settings,
+    io: Handle,
+    buckets: Arc<dyn Buckets>,
+    secrets: Arc<dyn Secrets>,
+    resources: Arc<RuntimeEnv>,
+    ring: Arc<KeyRing>,
+    keys: Mutex<BTreeMap<KeyId, KeyUse>>,
+    warnings: Mutex<BTreeSet<String>>,
+}
+
+impl Engine {
+    /// With the doors that a wing of the backend opens.
+    pub fn new(settings: Settings, io: Handle, buckets: Arc<dyn Buckets>, secrets: Arc<dyn Secrets>) -> Result<Self> {
+        let memory = usize::try_from(settings.engine.memory_bytes).unwrap_or(usize::MAX);
+        let consumers = std::num::NonZeroUsize::MIN;
+        let pool = TrackConsumersPool::new(FairSpillPool::new(memory), consumers);
+        let mut builder = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool));
+        if let Some(folder) = &settings.engine.spill_folder {
+            let mode = DiskManagerMode::Directories(vec![folder.clone()]);
+            builder = builder.with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
+        }
+        let resources = builder.build_arc().map_err(|error| fault::engine_fault(&error))?;
+        Ok(Self {
+            settings,
+            io,
+            buckets,
+            secrets,
+            resources,
+            ring: Arc::new(KeyRing::default()),
+            keys: Mutex::new(BTreeMap::new()),
+            warnings: Mutex::new(BTreeSet::new()),
+        })
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The pool for sockets.
+    pub fn io(&self) -> &Handle {
+        &self.io
+    }
+
+    /// Opens a location, and makes its store known to the engine.
+    pub async fn store(&self, location: &Location) -> Result<Store> {
+        let bucket = match location {
+            Location::Folder(_) => {
+                Bucket { objects: Arc::new(object_store::local::LocalFileSystem::new()), multipart: None }
+            }
+            Location::S3 { bucket, .. } => self.buckets.bucket(bucket).await?,
+        };
+        let store = Store::new(location.clone(), bucket)?;
+        self.resources.register_object_store(store.url()?.as_ref(), Arc::clone(store.objects()));
+        Ok(store)
+    }
+
+    /// Lists the raw lake.
+    pub async fn raw(&self) -> Result<Database> {
+        let lake = &self.settings.lake;
+        let mut tables = BTreeMap::new();
+        if let Some(location) = &lake.location {
+            let store = self.existing(location).await?;
+            for (name, objects) in lake::by_first_folder(&store, store.list("").await?) {
+                if lake.tables.contains_key(&name) {
+                    continue;
+                }
+                let own = Store::new(location.child(&name), store.bucket().clone())?;
+                let table = TableName::new(&lake.database, &name);
+                let files = TableFiles::collect(table, own, objects, None).await?;
+                if !files.files.is_empty() {
+                    tables.insert(name, files);
+                }
+            }
+        }
+        for (name, declared) in &lake.tables {
+            let store = self.existing(&declared.location).await?;
+            let objects = store.list("").await?;
+            let table = TableName::new(&lake.database, name);
+            tables.insert(name.clone(), TableFiles::collect(table, store, objects, declared.format).await?);
+        }
+        if lake.location.is_none() && lake.tables.is_empty() {
+            return Err(Error::usage("no lake is set")
+                .hint("set `[lake] location` in saltlake.toml (`saltlake init` writes one), or pass --lake"));
+        }
+        Ok(Database::new(tables, lake.merge_schemas, self.reader()))
+    }
+
+    /// Opens a location for reading; a folder must exist.
+    async fn existing(&self, location: &Location) -> Result<Store> {
+        if let Location::Folder(path) = location
+            && !path.is_dir()
+        {
+            return Err(Error::failed("the folder does not exist")
+                .with("location", location)
+                .hint("check `[lake] location`; relative paths start at the settings file"));
+        }
+        self.store(location).await
+    }
+
+    /// The raw tables as findings need to know them: with every name of their locations.
+    pub async fn table_sources(&self, raw: &Database) -> Result<Vec<TableSource>> {
+        let lake = &self.settings.lake;
+        let mut sources = Vec::new();
+        for name in raw.names() {
+            let Some(table) = raw.open(name).await? else { continue };
+            let mut locations = vec![table.files().store.location().clone()];
+            match lake.tables.get(name) {
+                Some(declared) => locations.extend(declared.known_as.iter().cloned()),
+                None => locations.extend(lake.known_as.iter().map(|alias| alias.child(name))),
+            }
+            sources.push(TableSource { locations, schema: table.table_schema() });
+        }
+        Ok(sources)
+    }
+
+    /// Every name of the lake's root: findings about objects below it must belong to a table.
+    pub fn lake_roots(&self) -> Vec<Location> {
+        let lake = &self.settings.lake;
+        lake.location.iter().chain(&lake.known_as).cloned().collect()
+    }
+
+    /// Opens the masked location.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if none is set.
+    pub async fn target(&self) -> Result<Target> {
+        let masked = &self.settings.masked;
+        let location = masked.location.as_ref().ok_or_else(|| {
+            Error::usage("no masked location is set").hint("set `[masked] location` in saltlake.toml, or pass --masked")
+        })?;
+        Ok(Target {
+            store: self.store(location).await?,
+            database: masked.database.clone(),
+            grace: masked.grace,
+            hold_expiry: masked.hold_expiry,
+        })
+    }
+
+    /// The published masked tables: those that the manifest names, file by file.
+    pub fn masked(&self, target: &Target, manifest: Option<&Manifest>) -> Result<Database> {
+        let mut tables = BTreeMap::new();
+        for (name, table) in manifest.iter().flat_map(|manifest| &manifest.tables) {
+            let name_of = TableName::new(&target.database, name);
+            let folder = format!("versions/{}/{}", table.run, folder_name(name));
+            let location = target.store.location().child(&folder);
+            let store = Store::new(location, target.store.bucket().clone())?;
+            let files = manifest_files(&target.store, &store, name_of, table)?;
+            tables.insert(name.clone(), files);
+        }
+        Ok(Database::new(tables, false, self.reader()))
+    }
+
+    /// A session without tables or masking functions, for reading schemas.
+    pub fn reader(&self) -> SessionContext {
+        SessionContext::new_with_config_rt(self.session_config(), Arc::clone(&self.resources))
+    }
+
+    /// A session with masking functions and the given databases.
+    pub fn session(
+        &self,
+        databases: Vec<(String, Arc<dyn datafusion::catalog::SchemaProvider>)>,
+    ) -> Result<SessionContext> {
+        let context = self.reader();
+        let catalog = context.catalog(CATALOG).ok_or_else(|| Error::failed("the engine has no catalog"))?;
+        for (name, database) in databases {
+            catalog.register_schema(&name, database).map_err(|error| fault::engine_fault(&error))?;
+        }
+        for function in saltlake_udfs::all_functions(&self.ring) {
+            context.register_udf(function.as_ref().clone());
+        }
+        Ok(context)
+    }
+
+    fn session_config(&self) -> SessionConfig {
+        let mut config = SessionConfig::new()
+            .with_default_catalog_and_schema(CATALOG, &self.settings.masked.database)
+            .with_information_schema(true)
+            .with_target_partitions(self.settings.engine.threads.max(1));
+        config.options_mut().execution.parquet.schema_force_view_types = false;
+        config.options_mut().execution.parquet.pushdown_filters = true;
+        config
+    }
+
+    /// Fetches the keys that a statement uses, once each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if a key is not configured; [`ErrorKind::Failed`] if its store does not give it out.
+    pub async fn load_keys(&self, ids: &BTreeSet<KeyId>) -> Result<()> {
+        for id in ids {
+            if self.ring.get(id.as_str()).is_some() {
+                continue;
+            }
+            let settings = self.settings.keys.get(id.as_str()).ok_or_else(|| {
+                Error::usage("no such key is configured").with("key", id).hint(format!(
+                    "add it to saltlake.toml:\n[keys.{id}]\nsecret = \"secretsmanager:NAME\"   # or file:PATH, env:VAR"
+                ))
+            })?;
+            let stored = self.secrets.secret(&settings.secret, settings.version.as_deref()).await?;
+            let (key, used) = keys::decode(id, settings, &stored)?;
+            if key.expose().len() < keys::SHORT_KEY_BYTES {
+                self.warn(format!(
+                    "key `{id}` is shorter than {} bytes: whoever sees a masked table can try all short keys",
+                    keys::SHORT_KEY_BYTES
+                ));
+            }
+            self.ring.insert(id.clone(), key);
+            if let Ok(mut known) = self.keys.lock() {
+                known.insert(id.clone(), used);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which key a name stands for, once loaded.
+    pub fn key_use(&self, id: &KeyId) -> Option<KeyUse> {
+        self.keys.lock().ok()?.get(id).cloned()
+    }
+
+    /// Notes something that the user should hear once.
+    pub fn warn(&self, text: String) {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.insert(text);
+        }
+    }
+
+    /// Takes the warnings so far.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.warnings
+            .lock()
+            .map(|mut warnings| std::mem::take(&mut *warnings).into_iter().collect())
+            .unwrap_or_default()
+    }
+}
+
+/// The only catalog. SQL does not name it.
+pub const CATALOG: &str = "lake";
+
+/// The files of a masked table, as its manifest lists them.
+fn manifest_files(root: &Store, store: &Store, name: TableName, table: &manifest::ManifestTable) -> Result<TableFiles> {
+    let mut files = Vec::new();
+    for file in &table.files {
+        let location = root.path(&file.path)?;
+        let relative = store.relative(&location).ok_or_else(|| {
+            Error::failed("a manifest names a file outside its table").with("file", &Said(&file.path))
+        })?;
+        let partitions = lake::partition_values(relative);
+        let meta = object_store::ObjectMeta {
+            location: location.clone(),
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: file.bytes,
+            e_tag: None,
+            version: None,
+        };
+        files.push(lake::LakeFile { meta, partitions });
+    }
+    Ok(TableFiles {
+        name,
+        store: store.clone(),
+        format: TableFormat::Parquet,
+        gzip: false,
+        partition_columns: table.partition_columns.clone(),
+        files,
+    })
+}

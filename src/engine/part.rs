@@ -1,0 +1,246 @@
+//! One output file: bytes go in from a blocking thread, a complete object comes out, or nothing.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::store::{Store, file_fault};
+use super::target::{JournalEntry, Target};
+use crate::error::{Error, Result};
+
+/// Bytes per part of a multipart upload. S3 allows 10,000 parts, so a file may have 156 GiB.
+const PART_BYTES: usize = 16 * 1024 * 1024;
+/// Parts in flight per file.
+const PARTS_AT_ONCE: usize = 4;
+
+/// Opens the files of one run, under unique names.
+#[derive(Clone, Debug)]
+pub struct PartFiles {
+    target: Target,
+    run: String,
+    io: Handle,
+    uploads: Arc<AtomicU64>,
+}
+
+impl PartFiles {
+    /// For one run's files.
+    pub fn new(target: Target, run: &str, io: Handle) -> Self {
+        Self { target, run: run.to_owned(), io, uploads: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// The run.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The target.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Opens `relative`, a path below the masked location. Call from a blocking thread only.
+    pub fn create(&self, relative: &str) -> Result<PartFile> {
+        let store = &self.target.store;
+        let path = store.path(relative)?;
+        let sink = match store.file(&path) {
+            Some(file) => {
+                let fault = |error: std::io::Error| file_fault(&error, &file, "cannot write a masked file");
+                if let Some(folder) = file.parent() {
+                    std::fs::create_dir_all(folder).map_err(fault)?;
+                }
+                let opened = File::create_new(&file).map_err(fault)?;
+                Sink::File(BufWriter::with_capacity(1 << 20, opened))
+            }
+            None => Sink::Object(Box::new(Upload {
+                store: store.clone(),
+                path: path.clone(),
+                buffer: Vec::new(),
+                multipart: None,
+                parts: JoinSet::new(),
+                done: Vec::new(),
+                next: 0,
+                journal: format!(
+                    "_saltlake/journal/{}/{}.json",
+                    self.run,
+                    self.uploads.fetch_add(1, Ordering::Relaxed)
+                ),
+                io: self.io.clone(),
+            })),
+        };
+        Ok(PartFile { sink, relative: relative.to_owned(), bytes: 0 })
+    }
+}
+
+/// A file that is being written.
+pub struct PartFile {
+    sink: Sink,
+    relative: String,
+    bytes: u64,
+}
+
+enum Sink {
+    File(BufWriter<File>),
+    Object(Box<Upload>),
+}
+
+struct Upload {
+    store: Store,
+    path: Path,
+    buffer: Vec<u8>,
+    multipart: Option<(Arc<dyn MultipartStore>, String)>,
+    parts: JoinSet<object_store::Result<(usize, PartId)>>,
+    done: Vec<(usize, PartId)>,
+    next: usize,
+    journal: String,
+    io: Handle,
+}
+
+impl PartFile {
+    /// Completes the file and returns its path below the masked location and its size.
+    pub fn finish(self) -> Result<(String, u64)> {
+        match self.sink {
+            Sink::File(mut file) => {
+                file.flush().map_err(|error| {
+                    file_fault(&error, std::path::Path::new(&self.relative), "cannot write a masked file")
+                })?;
+            }
+            Sink::Object(upload) => upload.finish()?,
+        }
+        Ok((self.relative, self.bytes))
+    }
+}
+
+impl Write for PartFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match &mut self.sink {
+            Sink::File(file) => file.write_all(bytes)?,
+            Sink::Object(upload) => upload.take(bytes).map_err(std::io::Error::other)?,
+        }
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Upload {
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        while self.buffer.len() >= PART_BYTES {
+            let rest = self.buffer.split_off(PART_BYTES);
+            let part = std::mem::replace(&mut self.buffer, rest);
+            self.send(Bytes::from(part))?;
+        }
+        Ok(())
+    }
+
+    fn fault(&self, error: &object_store::Error) -> Error {
+        self.store.fault(error, Some(&self.path), "cannot write a masked file")
+    }
+
+    /// Starts the upload if need be, and sends one part in the background.
+    fn send(&mut self, part: Bytes) -> Result<()> {
+        let (multipart, id) = self.begin()?;
+        while self.parts.len() >= PARTS_AT_ONCE {
+            self.join_one()?;
+        }
+        let (path, index) = (self.path.clone(), self.next);
+        self.next += 1;
+        self.parts.spawn_on(
+            async move {
+                let part = multipart.put_part(&path, &id, index, part.into()).await?;
+                Ok((index, part))
+            },
+            &self.io,
+        );
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(Arc<dyn MultipartStore>, String)> {
+        if let Some((store, id)) = &self.multipart {
+            return Ok((Arc::clone(store), id.clone()));
+        }
+        let multipart = self.store.bucket().multipart.clone().ok_or_else(|| {
+            Error::failed("the store cannot take large files").with("location", self.store.location())
+        })?;
+        let id = self.io.block_on(multipart.create_multipart(&self.path)).map_err(|error| self.fault(&error))?;
+        self.multipart = Some((Arc::clone(&multipart), id.clone()));
+        let entry = JournalEntry { path: self.path.to_string(), upload_id: id.clone() };
+        let bytes = serde_json::to_vec(&entry).map_err(|_| Error::failed("cannot write the journal as JSON"))?;
+        let journal = self.store.path(&self.journal)?;
+        self.io.block_on(self.store.write(&journal, bytes))?;
+        Ok((multipart, id))
+    }
+
+    fn join_one(&mut self) -> Result<()> {
+        match self.io.block_on(self.parts.join_next()) {
+            Some(Ok(Ok(part))) => self.done.push(part),
+            Some(Ok(Err(error))) => return Err(self.fault(&error)),
+            Some(Err(_)) => return Err(Error::failed("an upload was cut off").with("location", self.store.location())),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        if self.multipart.is_none() {
+            let bytes = Bytes::from(std::mem::take(&mut self.buffer));
+            return self.io.clone().block_on(self.store.write(&self.path, bytes));
+        }
+        if !self.buffer.is_empty() {
+            let part = Bytes::from(std::mem::take(&mut self.buffer));
+            self.send(part)?;
+        }
+        while !self.parts.is_empty() {
+            self.join_one()?;
+        }
+        self.done.sort_by_key(|(index, _)| *index);
+        let parts = std::mem::take(&mut self.done).into_iter().map(|(_, part)| part).collect();
+        let (multipart, id) = self.begin()?;
+        let completed = self.io.block_on(multipart.complete_multipart(&self.path, &id, parts));
+        completed.map_err(|error| self.fault(&error))?;
+        self.multipart = None;
+        let journal = self.store.path(&self.journal)?;
+        self.io.clone().block_on(self.store.delete(&journal))
+    }
+}
+
+impl Drop for Upload {
+    /// An upload that was not finished is aborted, so that nothing is left to pay for.
+    fn drop(&mut self) {
+        if let Some((multipart, id)) = self.multipart.take() {
+            let path = self.path.clone();
+            self.parts.abort_all();
+            self.parts.detach_all();
+            let journal = self.store.path(&self.journal).ok();
+            let store = self.store.clone();
+            let abort = async move {
+                if multipart.abort_multipart(&path, &id).await.is_ok()
+                    && let Some(journal) = journal
+                {
+                    let _ = store.delete(&journal).await;
+                }
+            };
+            if Handle::try_current().is_err() {
+                self.io.block_on(abort);
+            }
+        }
+    }
+}
+
+/// An error while writing a part, as [`PartFile`]'s `Write` reports it.
+pub(crate) fn write_fault(error: &std::io::Error) -> Error {
+    if let Some(own) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        return own.clone();
+    }
+    file_fault(error, std::path::Path::new("the masked location"), "cannot write a masked file")
+}

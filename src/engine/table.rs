@@ -1,0 +1,297 @@
+//! A table of the lake for the engine: a pinned list of files with one schema, read by DataFusion's own readers.
+//!
+//! No listing is cached and none happens at scan time: what was listed is what is read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result as EngineResult;
+use datafusion::common::ScalarValue;
+use datafusion::datasource::TableType;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::avro::AvroFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::table_schema::TableSchema as ScanSchema;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::prelude::SessionContext;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use object_store::{ObjectMeta, ObjectStoreExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::MetadataFetch;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+
+use super::lake::{LakeFile, TableFiles};
+use super::store::Store;
+use crate::error::{Error, Result, Said};
+use crate::model::{ColumnRef, TableName, TableSchema};
+use crate::settings::TableFormat;
+
+/// How many footers are read at once.
+const FOOTERS_AT_ONCE: usize = 16;
+
+/// Bytes of a file's end that are read at once, in the hope that they hold the whole footer.
+const FOOTER_BYTES: usize = 64 * 1024;
+
+/// The first column of a DMS change file: `I`, `U` or `D`.
+pub const DMS_OPERATION: &str = "Op";
+
+/// A table with its files and its schema, ready to be scanned.
+#[derive(Clone)]
+pub struct LakeTable {
+    files: Arc<TableFiles>,
+    footers: Arc<Vec<Option<ArrowReaderMetadata>>>,
+    file_schema: SchemaRef,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for LakeTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LakeTable({}, {} files)", self.files.name, self.files.files.len())
+    }
+}
+
+impl LakeTable {
+    /// Reads the schema of every file and unites them.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or the files' columns differ and `merge_schemas` is not set. Names the files.
+    pub async fn open(files: TableFiles, merge_schemas: bool, context: &SessionContext) -> Result<Self> {
+        let files = Arc::new(files);
+        let read: Vec<(SchemaRef, Option<ArrowReaderMetadata>)> = futures::stream::iter(files.files.clone())
+            .map(|file| {
+                let (files, context) = (Arc::clone(&files), context.clone());
+                async move { schema_of(&files, &file, &context).await }
+            })
+            .buffered(FOOTERS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let (schemas, footers): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        let file_schema = super::schema::unite(&files, &schemas, merge_schemas)?;
+        Self::assemble(files, footers, file_schema)
+    }
+
+    /// With a schema that is known already, such as a manifest's.
+    pub fn with_schema(files: TableFiles, file_schema: SchemaRef) -> Result<Self> {
+        let footers = vec![None; files.files.len()];
+        Self::assemble(Arc::new(files), footers, file_schema)
+    }
+
+    fn assemble(
+        files: Arc<TableFiles>,
+        footers: Vec<Option<ArrowReaderMetadata>>,
+        file_schema: SchemaRef,
+    ) -> Result<Self> {
+        for column in &files.partition_columns {
+            if file_schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(column)) {
+                return Err(Error::failed("a partition folder has the name of a column of the files")
+                    .with("column", &ColumnRef { table: files.name.clone(), column: column.clone() })
+                    .hint("rename the folder's part before the `=`"));
+            }
+        }
+        let mut fields: Vec<FieldRef> = file_schema.fields().iter().cloned().collect();
+        fields.extend(partition_fields(&files.partition_columns));
+        Ok(Self { files, footers: Arc::new(footers), file_schema, schema: Arc::new(Schema::new(fields)) })
+    }
+
+    /// The pinned files.
+    pub fn files(&self) -> &TableFiles {
+        &self.files
+    }
+
+    /// The Parquet footer of each file, where it was read.
+    pub fn footers(&self) -> &[Option<ArrowReaderMetadata>] {
+        &self.footers
+    }
+
+    /// The columns that stand in the files.
+    pub fn file_schema(&self) -> &SchemaRef {
+        &self.file_schema
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &TableName {
+        &self.files.name
+    }
+
+    /// The table's columns as the stages share them.
+    pub fn table_schema(&self) -> TableSchema {
+        TableSchema::from_arrow(self.files.name.clone(), &self.schema, self.files.partition_columns.len())
+    }
+
+    fn file_groups(&self, parallel: usize) -> Vec<FileGroup> {
+        let files = self.files.files.iter().map(|file| {
+            let values = file.partitions.iter().map(|value| ScalarValue::Utf8(value.clone())).collect();
+            PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values)
+        });
+        FileGroup::new(files.collect()).split_files(parallel)
+    }
+}
+
+fn partition_fields(columns: &[String]) -> Vec<FieldRef> {
+    columns.iter().map(|name| Arc::new(Field::new(name, DataType::Utf8, true))).collect()
+}
+
+/// The DataFusion reader of a table's files.
+fn reader_of(files: &TableFiles) -> Arc<dyn FileFormat> {
+    let compression = if files.gzip { FileCompressionType::GZIP } else { FileCompressionType::UNCOMPRESSED };
+    match files.format {
+        TableFormat::Parquet => Arc::new(ParquetFormat::new().with_force_view_types(false)),
+        TableFormat::Csv => Arc::new(
+            CsvFormat::default()
+                .with_has_header(true)
+                .with_newlines_in_values(true)
+                .with_schema_infer_max_rec(1)
+                .with_file_compression_type(compression),
+        ),
+        TableFormat::Json => Arc::new(
+            JsonFormat::default().with_schema_infer_max_rec(usize::MAX).with_file_compression_type(compression),
+        ),
+        TableFormat::Avro => Arc::new(AvroFormat),
+    }
+}
+
+/// The columns of one file, and its footer when it is Parquet.
+async fn schema_of(
+    files: &TableFiles,
+    file: &LakeFile,
+    context: &SessionContext,
+) -> Result<(SchemaRef, Option<ArrowReaderMetadata>)> {
+    let store = &files.store;
+    let shown = store.display(&file.meta.location);
+    if file.meta.size == 0 {
+        return Err(Error::failed("a file of a table is empty (0 bytes)")
+            .with("table", &files.name)
+            .with("file", &Said(&shown))
+            .hint("write it again or delete it: an upload may have been cut off"));
+    }
+    if files.format == TableFormat::Parquet {
+        let footer = footer_of(files, file).await?;
+        return Ok((Arc::clone(footer.schema()), Some(footer)));
+    }
+    let state = context.state();
+    let objects = [file.meta.clone()];
+    let schema = reader_of(files).infer_schema(&state, store.objects(), &objects).await.map_err(|error| {
+        super::fault::engine_fault(&error)
+            .with("table", &files.name)
+            .with("file", &Said(&shown))
+            .hint("see that the file is what its name says, and complete")
+    })?;
+    Ok((if files.format == TableFormat::Csv { text_columns(&schema) } else { schema }, None))
+}
+
+/// Every CSV column is text: a guess from the first lines would turn `0123` into 123.
+fn text_columns(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let name = field.name().strip_prefix('\u{feff}').unwrap_or(field.name());
+        Field::new(name, DataType::Utf8, true)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+async fn footer_of(files: &TableFiles, file: &LakeFile) -> Result<ArrowReaderMetadata> {
+    let store = &files.store;
+    let fault = |message: &'static str| {
+        Error::failed(message).with("table", &files.name).with("file", &Said(&store.display(&file.meta.location)))
+    };
+    let footer = read_footer(store, &file.meta).await.map_err(|error| match error {
+        parquet::errors::ParquetError::External(inner) if inner.is::<object_store::Error>() => {
+            match inner.downcast::<object_store::Error>() {
+                Ok(error) => store.fault(&error, Some(&file.meta.location), "cannot read a file"),
+                Err(_) => fault("cannot read a file"),
+            }
+        }
+        _ => fault("not a readable Parquet file: its footer is missing, cut off or corrupt")
+            .hint("write the file again or move it away; a file that is still being written has no footer yet"),
+    })?;
+    for group in footer.metadata().row_groups() {
+        for column in group.columns() {
+            if column.compression() == Compression::LZO {
+                return Err(fault("a Parquet file is compressed with LZO, which is not supported")
+                    .with("column", &Said(&column.column_path().string()))
+                    .hint("rewrite the file with ZSTD, SNAPPY, GZIP, BROTLI, LZ4 or no compression"));
+            }
+        }
+    }
+    Ok(footer)
+}
+
+/// Reads a Parquet footer with its page indexes where it has them.
+async fn read_footer(store: &Store, meta: &ObjectMeta) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let fetch = Ranges { store, path: &meta.location };
+    let metadata = ParquetMetaDataReader::new()
+        .with_page_index_policy(PageIndexPolicy::Optional)
+        .with_prefetch_hint(Some(FOOTER_BYTES))
+        .load_and_finish(fetch, meta.size)
+        .await?;
+    ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+}
+
+/// Byte ranges of one object, for the footer's reader.
+struct Ranges<'a> {
+    store: &'a Store,
+    path: &'a object_store::path::Path,
+}
+
+impl MetadataFetch for Ranges<'_> {
+    fn fetch(&mut self, range: std::ops::Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        let read = self.store.objects().get_range(self.path, range);
+        async move { read.await.map_err(|error| ParquetError::External(Box::new(error))) }.boxed()
+    }
+}
+
+#[async_trait]
+impl TableProvider for LakeTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        if self.files.files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => Arc::clone(&self.schema),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let url = self.files.store.url().map_err(|error| super::fault::external(error))?;
+        let format = reader_of(&self.files);
+        let partitions = partition_fields(&self.files.partition_columns);
+        let source = format.file_source(
+            ScanSchema::builder(Arc::clone(&self.file_schema)).with_table_partition_cols(partitions).build(),
+        );
+        let config = FileScanConfigBuilder::new(url, source)
+            .with_file_groups(self.file_groups(state.config().target_partitions()))
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        format.create_physical_plan(state, config).await
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+}

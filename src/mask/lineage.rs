@@ -1,0 +1,197 @@
+//! Which raw columns reach a query's output without passing through a mask.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+
+use crate::engine::fault::engine_fault;
+use crate::error::Result;
+use crate::model::{ColumnRef, TableName};
+
+/// The raw columns that one output column shows unmasked.
+type Flow = BTreeSet<ColumnRef>;
+
+/// A masking call that makes an output column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaskUse {
+    /// The function's name.
+    pub function: String,
+    /// Its arguments after the value. They stand in the SQL text: key names, counts, a constant; never a key.
+    pub arguments: Vec<ScalarValue>,
+}
+
+/// Per output column: the raw columns of `database` that it shows unmasked.
+///
+/// INVARIANT: errs on the side of naming too many. A node that is not understood shows everything below it.
+pub fn unmasked(plan: &LogicalPlan, database: &str) -> Result<Vec<(String, Flow)>> {
+    let flows = flows_of(plan, database)?;
+    let names = plan.schema().fields().iter().map(|field| field.name().clone());
+    Ok(names.zip(flows).collect())
+}
+
+/// The output columns that are a masking call and nothing else.
+pub fn masks(plan: &LogicalPlan) -> BTreeMap<String, MaskUse> {
+    let mut masks = BTreeMap::new();
+    if let LogicalPlan::Projection(projection) = plan {
+        for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
+            if let Some(mask) = mask_use(expr) {
+                masks.insert(field.name().clone(), mask);
+            }
+        }
+    }
+    masks
+}
+
+fn mask_use(expr: &Expr) -> Option<MaskUse> {
+    match expr {
+        Expr::Alias(alias) => mask_use(&alias.expr),
+        Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => {
+            let arguments = call.args.iter().skip(1).filter_map(literal).collect();
+            Some(MaskUse { function: call.func.name().to_owned(), arguments })
+        }
+        _ => None,
+    }
+}
+
+fn literal(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.clone()),
+        Expr::Cast(cast) => literal(&cast.expr),
+        _ => None,
+    }
+}
+
+fn flows_of(plan: &LogicalPlan, database: &str) -> Result<Vec<Flow>> {
+    let inputs = plan.inputs();
+    let first = || inputs.first().map_or_else(|| Ok(Vec::new()), |input| flows_of(input, database));
+    Ok(match plan {
+        LogicalPlan::TableScan(scan) => {
+            let raw = scan.table_name.schema() == Some(database);
+            let table = TableName::new(database, scan.table_name.table());
+            let fields = scan.projected_schema.fields().iter();
+            fields
+                .map(|field| {
+                    let column = ColumnRef { table: table.clone(), column: field.name().clone() };
+                    if raw { Flow::from([column]) } else { Flow::new() }
+                })
+                .collect()
+        }
+        LogicalPlan::Projection(projection) => exprs(&projection.expr, projection.input.schema(), &first()?, database)?,
+        LogicalPlan::Aggregate(aggregate) => {
+            let below = first()?;
+            let all: Vec<Expr> = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).cloned().collect();
+            let flows = exprs(&all, aggregate.input.schema(), &below, database)?;
+            fitted(flows, plan)
+        }
+        LogicalPlan::Window(window) => {
+            let mut flows = first()?;
+            let added = exprs(&window.window_expr, window.input.schema(), &flows, database)?;
+            flows.extend(added);
+            flows
+        }
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::Distinct(Distinct::All(_)) => fitted(first()?, plan),
+        LogicalPlan::Join(join) => {
+            let (left, right) = (flows_of(&join.left, database)?, flows_of(&join.right, database)?);
+            match join.join_type {
+                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [left, right].concat(),
+                JoinType::LeftSemi | JoinType::LeftAnti => left,
+                JoinType::RightSemi | JoinType::RightAnti => right,
+                JoinType::LeftMark | JoinType::RightMark => everything(plan, database)?,
+            }
+        }
+        LogicalPlan::Union(_) => {
+            let mut united = first()?;
+            for input in inputs.iter().skip(1) {
+                for (flow, other) in united.iter_mut().zip(flows_of(input, database)?) {
+                    flow.extend(other);
+                }
+            }
+            united
+        }
+        LogicalPlan::EmptyRelation(_) => vec![Flow::new(); plan.schema().fields().len()],
+        _ => everything(plan, database)?,
+    })
+}
+
+/// If a node's output does not match its inputs one by one, each output may show all of them.
+fn fitted(flows: Vec<Flow>, plan: &LogicalPlan) -> Vec<Flow> {
+    let width = plan.schema().fields().len();
+    if flows.len() == width {
+        return flows;
+    }
+    let all: Flow = flows.into_iter().flatten().collect();
+    vec![all; width]
+}
+
+/// Every raw column below a node, for each of its outputs.
+fn everything(plan: &LogicalPlan, database: &str) -> Result<Vec<Flow>> {
+    let mut all = Flow::new();
+    let visited = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && scan.table_name.schema() == Some(database)
+        {
+            let table = TableName::new(database, scan.table_name.table());
+            all.extend(
+                scan.projected_schema
+                    .fields()
+                    .iter()
+                    .map(|field| ColumnRef { table: table.clone(), column: field.name().clone() }),
+            );
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    visited.map_err(|error| engine_fault(&error))?;
+    Ok(vec![all; plan.schema().fields().len()])
+}
+
+fn exprs(all: &[Expr], schema: &DFSchema, below: &[Flow], database: &str) -> Result<Vec<Flow>> {
+    all.iter()
+        .map(|expr| {
+            let mut flow = Flow::new();
+            gather(expr, schema, below, database, &mut flow)?;
+            Ok(flow)
+        })
+        .collect()
+}
+
+fn gather(expr: &Expr, schema: &DFSchema, below: &[Flow], database: &str, flow: &mut Flow) -> Result<()> {
+    match expr {
+        Expr::Column(column) => {
+            match position(schema, column).and_then(|index| below.get(index)) {
+                Some(found) => flow.extend(found.iter().cloned()),
+                None => flow.extend(below.iter().flatten().cloned()),
+            }
+            return Ok(());
+        }
+        Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => return Ok(()),
+        Expr::AggregateFunction(call) if call.func.name() == "count" => return Ok(()),
+        Expr::OuterReferenceColumn(..) => flow.extend(below.iter().flatten().cloned()),
+        Expr::ScalarSubquery(subquery) => flow.extend(flows_of(&subquery.subquery, database)?.into_iter().flatten()),
+        Expr::InSubquery(subquery) => {
+            flow.extend(flows_of(&subquery.subquery.subquery, database)?.into_iter().flatten());
+        }
+        Expr::Exists(exists) => flow.extend(flows_of(&exists.subquery.subquery, database)?.into_iter().flatten()),
+        _ => {}
+    }
+    let mut failed = None;
+    let visited = expr.apply_children(|child| {
+        if let Err(error) = gather(child, schema, below, database, flow) {
+            failed = Some(error);
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    visited.map_err(|error| engine_fault(&error))?;
+    failed.map_or(Ok(()), Err)
+}
+
+fn position(schema: &DFSchema, column: &Column) -> Option<usize> {
+    schema.maybe_index_of_column(column)
+}
