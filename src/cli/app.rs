@@ -44,7 +44,7 @@ pub(super) fn with_app(overrides: &Overrides, command: impl AsyncFnOnce(&App) ->
 pub(super) fn with_settings(settings: Settings, command: impl AsyncFnOnce(&App) -> Result<()>) -> Result<()> {
     let runtimes = Runtimes::start(settings.engine.threads)?;
     let app = App::new(settings, &runtimes)?;
-    let done = runtimes.run(async { command(&app).await });
+    let done = runtimes.run(Box::pin(command(&app)));
     app.print_warnings();
     drop(app);
     runtimes.stop();

@@ -42,10 +42,10 @@ struct GlobalArgs {
     /// The settings file, instead of the nearest saltlake.toml upward from here
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     config: Option<std::path::PathBuf>,
-    /// The raw lake: a folder or s3://bucket/prefix/
+    /// The raw lake: a folder or `s3://bucket/prefix/`
     #[arg(long, global = true, value_name = "LOCATION", help_heading = "Settings")]
     lake: Option<String>,
-    /// Where masked tables go: a folder or s3://bucket/prefix/
+    /// Where masked tables go: a folder or `s3://bucket/prefix/`
     #[arg(long, global = true, value_name = "LOCATION", help_heading = "Settings")]
     masked: Option<String>,
     /// The AWS region
@@ -146,7 +146,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Verify(args) => app::with_app(&overrides, async |app| verify::run(&args, app).await),
         Command::Query(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
-            app::with_app(&overrides, async |app| query::run(&args, app).await)
+            app::with_app(&overrides, async |app| Box::pin(query::run(&args, app)).await)
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn run(args: &PlanArgs, app: &App) -> Result<()> {
         return output::print(&format!("{text}\n"));
     }
     let Some(folder) = &args.output else {
-        let scripts: Vec<&str> = plan.tables().iter().map(|table| table.script()).collect();
+        let scripts: Vec<&str> = plan.tables().iter().map(crate::plan::TablePlan::script).collect();
         return output::print(&scripts.join("\n"));
     };
     let fault = |error: std::io::Error| crate::engine::store::file_fault(&error, folder, "cannot write the scripts");

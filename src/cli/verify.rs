@@ -114,10 +114,8 @@ async fn receipt(target: &Target, table: &ManifestTable) -> Result<Receipt> {
 
 fn claim(name: &TableName, table: &ManifestTable, receipt: &Receipt) -> Result<Claim> {
     let damaged = || Error::failed("the published query cannot be read").with("table", name);
-    let query = match parse_script(&table.query, "the manifest")?.pop().map(|statement| statement.ast) {
-        Some(Ast::Query(query)) => query,
-        _ => return Err(damaged()),
-    };
+    let published = parse_script(&table.query, "the manifest")?.pop().map(|statement| statement.ast);
+    let Some(Ast::Query(query)) = published else { return Err(damaged()) };
     let mut sources: BTreeMap<TableName, Vec<SourceFile>> = BTreeMap::new();
     let recorded = receipt.tables.get(name.table()).ok_or_else(damaged)?;
     for source in &recorded.sources {

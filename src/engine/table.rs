@@ -277,7 +277,7 @@ impl TableProvider for LakeTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let url = self.files.store.url().map_err(|error| super::fault::external(error))?;
+        let url = self.files.store.url().map_err(super::fault::external)?;
         let format = reader_of(&self.files);
         let partitions = partition_fields(&self.files.partition_columns);
         let source = format.file_source(

@@ -216,16 +216,16 @@ fn switch_link(folder: &std::path::Path, manifest: &Manifest) -> Result<()> {
     std::fs::create_dir_all(&own).map_err(fault)?;
     for (name, table) in &manifest.tables {
         let table_folder = folder_name(name);
-        if table.run != manifest.version {
-            let carried = std::path::Path::new("..").join(&table.run).join(&table_folder);
-            replace_link(&carried, &own.join(&table_folder)).map_err(fault)?;
-        } else {
+        if table.run == manifest.version {
             for file in &table.files {
                 let path = folder.join(&file.path);
                 std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(fault)?;
             }
             std::fs::create_dir_all(own.join(&table_folder)).map_err(fault)?;
             sync_folder(&own.join(&table_folder)).map_err(fault)?;
+        } else {
+            let carried = std::path::Path::new("..").join(&table.run).join(&table_folder);
+            replace_link(&carried, &own.join(&table_folder)).map_err(fault)?;
         }
     }
     sync_folder(&own).map_err(fault)?;

@@ -143,7 +143,7 @@ impl Masking<'_> {
         self.check_passage(&plan, &create.table)?;
         let masks = lineage::masks(&plan);
         let plan = with_partitions_last(plan, create)?;
-        let sources = self.sources(&ast)?;
+        let sources = self.sources(&ast);
         let rows_total = self.rows_of(&sources).await?;
         self.progress.begin(format!("masking {}", create.table), rows_total);
         tracing::info!(table = %create.table, "mask: writing");
@@ -255,7 +255,7 @@ impl Masking<'_> {
     }
 
     /// The raw tables that a query reads, with the files that were pinned for them.
-    fn sources(&self, ast: &Ast) -> Result<BTreeMap<TableName, Vec<SourceFile>>> {
+    fn sources(&self, ast: &Ast) -> BTreeMap<TableName, Vec<SourceFile>> {
         let settings = self.engine.settings();
         let mut sources = BTreeMap::new();
         for relation in relations_of(ast) {
@@ -266,7 +266,7 @@ impl Masking<'_> {
                 sources.insert(name, source_files(files));
             }
         }
-        Ok(sources)
+        sources
     }
 
     async fn rows_of(&self, sources: &BTreeMap<TableName, Vec<SourceFile>>) -> Result<u64> {

@@ -78,7 +78,7 @@ fn projection_of_scan(plan: &LogicalPlan) -> Option<(Vec<(String, Expr)>, &Table
         }
         LogicalPlan::SubqueryAlias(alias) => projection_of_scan(&alias.input),
         LogicalPlan::Projection(projection) => {
-            let (_, scan) = bare_scan(&projection.input)?;
+            let scan = bare_scan(&projection.input)?;
             let names = projection.schema.fields().iter().map(|field| field.name().clone());
             Some((names.zip(projection.expr.iter().cloned()).collect(), scan))
         }
@@ -86,9 +86,9 @@ fn projection_of_scan(plan: &LogicalPlan) -> Option<(Vec<(String, Expr)>, &Table
     }
 }
 
-fn bare_scan(plan: &LogicalPlan) -> Option<((), &TableScan)> {
+fn bare_scan(plan: &LogicalPlan) -> Option<&TableScan> {
     match plan {
-        LogicalPlan::TableScan(scan) => Some(((), scan)),
+        LogicalPlan::TableScan(scan) => Some(scan),
         LogicalPlan::SubqueryAlias(alias) => bare_scan(&alias.input),
         _ => None,
     }

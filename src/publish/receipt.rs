@@ -206,8 +206,12 @@ fn receipt_table(table: &MaskedTable, verified: Option<&Verified>) -> ReceiptTab
 
 /// `mask_partial(…, 0, 4)`.
 pub(super) fn mask_text(mask: &MaskUse) -> String {
-    let arguments: String = mask.arguments.iter().map(|argument| format!(", {argument}")).collect();
-    format!("{}(…{arguments})", mask.function)
+    let mut text = format!("{}(…", mask.function);
+    for argument in &mask.arguments {
+        text.push_str(&format!(", {argument}"));
+    }
+    text.push(')');
+    text
 }
 
 /// The most memory that this process held so far, where the system tells (Linux).

@@ -5,6 +5,7 @@
 //! INVARIANT: what is not understood is an error. A slip in a name must not leave a column as it is.
 
 mod checks;
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 mod environment;
 mod keys;
 mod layers;
