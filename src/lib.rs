@@ -4,4 +4,5 @@ pub mod backend;
 pub mod discover;
 pub mod error;
 pub mod model;
+pub mod plan;
 pub mod settings;
