@@ -28,5 +28,4 @@ pub mod error;
 pub mod mask;
 pub mod model;
 pub mod plan;
-pub mod publish;
 pub mod settings;

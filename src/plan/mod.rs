@@ -11,6 +11,7 @@ mod explain;
 mod json;
 mod names;
 mod problems;
+mod question;
 mod rule;
 mod sql;
 
@@ -168,7 +169,11 @@ impl TablePlan {
 
     /// The names of the keys that the script needs.
     pub fn keys(&self) -> BTreeSet<&str> {
-        self.columns.iter().filter_map(|column| column.action.mask()?.key()).map(saltlake_udfs::KeyId::as_str).collect()
+        self.columns
+            .iter()
+            .filter_map(|column| column.action.mask()?.key())
+            .map(saltlake_udfs::KeyId::as_str)
+            .collect()
     }
 }
 
