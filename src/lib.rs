@@ -28,4 +28,5 @@ pub mod error;
 pub mod mask;
 pub mod model;
 pub mod plan;
+pub mod publish;
 pub mod settings;

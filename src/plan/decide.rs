@@ -9,7 +9,7 @@ use super::question::Question;
 use super::{Action, ColumnDecision, MaskingPlan, Policy, Reason, TablePlan, sql};
 use crate::discover::{ColumnFinding, Findings};
 use crate::error::{Error, Result};
-use crate::model::{Identifier, TableName, TableSchema, printable};
+use crate::model::{Identifier, TableName, TableSchema, folder_name, printable};
 
 /// Decides what happens to every column of every table.
 ///
@@ -18,11 +18,7 @@ use crate::model::{Identifier, TableName, TableSchema, printable};
 /// declared, reported columns that are kept without naming what is reported, rules in conflict, rules for what does
 /// not exist, tables of which nothing would stay. [`crate::error::ErrorKind::Usage`] if only rule texts or keys are
 /// wrong.
-pub fn decide(
-    findings: &Findings,
-    schemas: &[TableSchema],
-    policy: &Policy,
-) -> Result<MaskingPlan> {
+pub fn decide(findings: &Findings, schemas: &[TableSchema], policy: &Policy) -> Result<MaskingPlan> {
     let mut problems = Problems::default();
     let mut warnings = Vec::new();
     check_tables(schemas, policy, &mut problems);
@@ -36,10 +32,7 @@ pub fn decide(
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let mut decided = Vec::new();
     for schema in sorted {
-        decided.push((
-            schema,
-            decide_table(schema, &reported, &rules, &mut problems),
-        ));
+        decided.push((schema, decide_table(schema, &reported, &rules, &mut problems)));
     }
     problems.into_result(policy)?;
     warn_of_unused_masks(policy, findings, &mut warnings);
@@ -64,10 +57,7 @@ fn check_tables(schemas: &[TableSchema], policy: &Policy, problems: &mut Problem
     for schema in schemas {
         let table = &schema.name;
         if !targets.insert(table.table()) {
-            problems.refuse(
-                format!("{table}: two tables would become one masked table"),
-                None,
-            );
+            problems.refuse(format!("{table}: two tables would become one masked table"), None);
         }
         if table.database().to_lowercase() == policy.target_database.to_lowercase() {
             problems.refuse(
@@ -81,10 +71,7 @@ fn check_tables(schemas: &[TableSchema], policy: &Policy, problems: &mut Problem
         let mut names = BTreeSet::new();
         for column in &schema.columns {
             if !names.insert(&column.name) {
-                problems.refuse(
-                    format!("{table}: has two columns named `{}`", column.name),
-                    None,
-                );
+                problems.refuse(format!("{table}: has two columns named `{}`", column.name), None);
             }
         }
     }
@@ -106,24 +93,14 @@ fn by_column<'a>(
         };
         let column = finding.path.column.as_str();
         if schema.columns.iter().any(|known| known.name == column) {
-            reported
-                .entry((&finding.table, column))
-                .or_default()
-                .push(finding);
+            reported.entry((&finding.table, column)).or_default().push(finding);
         } else {
-            problems.refuse(
-                format!(
-                    "{}: findings report column `{column}`, which it does not have",
-                    schema.name
-                ),
-                None,
-            );
+            problems
+                .refuse(format!("{}: findings report column `{column}`, which it does not have", schema.name), None);
         }
     }
     for table in elsewhere {
-        warnings.push(format!(
-            "findings report {table}, which this plan leaves alone"
-        ));
+        warnings.push(format!("findings report {table}, which this plan leaves alone"));
     }
     reported
 }
@@ -138,9 +115,7 @@ fn decide_table(
     let mut decisions = Vec::new();
     let mut undecided = false;
     for (index, column) in schema.columns.iter().enumerate() {
-        let found = reported
-            .get(&(&schema.name, column.name.as_str()))
-            .map_or(&[][..], Vec::as_slice);
+        let found = reported.get(&(&schema.name, column.name.as_str())).map_or(&[][..], Vec::as_slice);
         let question = Question::new(&schema.name, column, index == 0, found);
         match question.answer(rules, problems) {
             Ok((action, reason)) => decisions.push(question.decision(action, reason)),
@@ -149,15 +124,9 @@ fn decide_table(
     }
     decisions.sort_by_key(|decision| decision.partition);
     let mut files = decisions.iter().filter(|decision| !decision.partition);
-    if !undecided
-        && !schema.columns.is_empty()
-        && files.all(|decision| decision.action == Action::Drop)
-    {
+    if !undecided && !schema.columns.is_empty() && files.all(|decision| decision.action == Action::Drop) {
         problems.refuse(
-            format!(
-                "{}: nothing would stay but partition columns, or nothing at all",
-                schema.name
-            ),
+            format!("{}: nothing would stay but partition columns, or nothing at all", schema.name),
             Some("keep or mask at least one column that is not a partition column".to_owned()),
         );
     }
@@ -166,16 +135,10 @@ fn decide_table(
 
 /// A mask for a name that nothing reports, though a name close to it is reported and has no mask of its own.
 fn warn_of_unused_masks(policy: &Policy, findings: &Findings, warnings: &mut Vec<String>) {
-    let reported: BTreeSet<String> = findings
-        .iter()
-        .flat_map(|finding| finding.identifiers.keys())
-        .map(Identifier::key)
-        .collect();
-    let without: Vec<&str> = reported
-        .iter()
-        .filter(|key| !policy.masks.contains_key(*key))
-        .map(String::as_str)
-        .collect();
+    let reported: BTreeSet<String> =
+        findings.iter().flat_map(|finding| finding.identifiers.keys()).map(Identifier::key).collect();
+    let without: Vec<&str> =
+        reported.iter().filter(|key| !policy.masks.contains_key(*key)).map(String::as_str).collect();
     for unused in policy.masks.keys().filter(|key| !reported.contains(*key)) {
         if let Some(near) = nearest(unused, without.iter().copied()) {
             warnings.push(format!(
@@ -192,10 +155,7 @@ fn write(
     policy: &Policy,
     mut warnings: Vec<String>,
 ) -> Result<MaskingPlan> {
-    let names: Vec<TableName> = decided
-        .iter()
-        .map(|(schema, _)| schema.name.clone())
-        .collect();
+    let names: Vec<TableName> = decided.iter().map(|(schema, _)| schema.name.clone()).collect();
     let stems = file_stems(&names);
     let mut tables = Vec::new();
     for (schema, columns) in decided {
@@ -203,9 +163,7 @@ fn write(
             return Err(Error::failed("a column was left undecided").with("table", &schema.name));
         }
         let Some(stem) = stems.get(&schema.name) else {
-            return Err(
-                Error::failed("a table was left without a file name").with("table", &schema.name)
-            );
+            return Err(Error::failed("a table was left without a file name").with("table", &schema.name));
         };
         warnings.extend(table_warnings(&schema.name, &columns));
         tables.push(table_plan(&schema.name, stem, columns, policy)?);
@@ -216,32 +174,21 @@ fn write(
 /// What a reader of the masked table may not expect.
 fn table_warnings(table: &TableName, columns: &[ColumnDecision]) -> Vec<String> {
     let named = |reason: Reason| {
-        let names: Vec<String> = columns
-            .iter()
-            .filter(|column| column.reason == reason)
-            .map(|column| printable(&column.column))
-            .collect();
+        let names: Vec<String> =
+            columns.iter().filter(|column| column.reason == reason).map(|column| printable(&column.column)).collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
-    let hidden = named(Reason::ReportedInside).map(|names| {
-        format!(
-            "{table}: hidden whole, since masks reach no places inside a column for now: {names}"
-        )
-    });
+    let hidden = named(Reason::ReportedInside)
+        .map(|names| format!("{table}: hidden whole, since masks reach no places inside a column for now: {names}"));
     let kept = named(Reason::Unreported).map(|names| {
         format!("{table}: kept though nobody reported or declared them, as `[plan] unreported` says: {names}")
     });
     hidden.into_iter().chain(kept).collect()
 }
 
-fn table_plan(
-    source: &TableName,
-    stem: &str,
-    columns: Vec<ColumnDecision>,
-    policy: &Policy,
-) -> Result<TablePlan> {
+fn table_plan(source: &TableName, stem: &str, columns: Vec<ColumnDecision>, policy: &Policy) -> Result<TablePlan> {
     let target = TableName::new(&policy.target_database, source.table());
-    let mut location = policy.target_location.child(stem).to_url();
+    let mut location = policy.target_location.child(&folder_name(source.table())).to_url();
     if !location.ends_with('/') {
         location.push('/');
     }
@@ -252,12 +199,5 @@ fn table_plan(
         write_compression: &policy.write_compression,
         columns: &columns,
     })?;
-    Ok(TablePlan {
-        source: source.clone(),
-        target,
-        location,
-        file_name: format!("{stem}.sql"),
-        columns,
-        script,
-    })
+    Ok(TablePlan { source: source.clone(), target, location, file_name: format!("{stem}.sql"), columns, script })
 }

@@ -39,10 +39,7 @@ pub(super) fn read_declarations<'a>(
             }
             Found::Several(names) => {
                 let names = names.join("`, `");
-                problems.refuse(
-                    format!("`[columns]` names table `{table}`, which may be `{names}`"),
-                    None,
-                );
+                problems.refuse(format!("`[columns]` names table `{table}`, which may be `{names}`"), None);
             }
             Found::None(near) => {
                 problems.refuse(
@@ -63,11 +60,7 @@ fn read_table<'a>(
     problems: &mut Problems,
     declarations: &mut Declarations<'a>,
 ) {
-    let names: Vec<&str> = schema
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .collect();
+    let names: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
     for (name, declaration) in columns {
         let place = format!("column `{name}` of `[columns]` table `{table}`");
         let column = match find(name, &names) {
@@ -86,15 +79,9 @@ fn read_table<'a>(
             }
         };
         let declared = read_declaration(&place, declaration, policy, problems);
-        let column = ColumnRef {
-            table: schema.name.clone(),
-            column: column.to_owned(),
-        };
+        let column = ColumnRef { table: schema.name.clone(), column: column.to_owned() };
         if declarations.insert(column.clone(), declared).is_some() {
-            problems.refuse(
-                format!("{column} is declared twice, the second time as `{name}` under `{table}`"),
-                None,
-            );
+            problems.refuse(format!("{column} is declared twice, the second time as `{name}` under `{table}`"), None);
             declarations.insert(column, Declared::Unusable);
         }
     }
@@ -205,28 +192,15 @@ enum Found<'a> {
 fn find<'a>(name: &str, names: &[&'a str]) -> Found<'a> {
     let exact: Vec<usize> = positions(names, |candidate| candidate == name);
     let folded = name.to_lowercase();
-    let fitting = if exact.is_empty() {
-        positions(names, |candidate| candidate.to_lowercase() == folded)
-    } else {
-        exact
-    };
+    let fitting =
+        if exact.is_empty() { positions(names, |candidate| candidate.to_lowercase() == folded) } else { exact };
     match fitting.as_slice() {
         [] => Found::None(nearest(name, names.iter().copied())),
         [one] => Found::One(*one),
-        several => Found::Several(
-            several
-                .iter()
-                .filter_map(|index| names.get(*index).copied())
-                .collect(),
-        ),
+        several => Found::Several(several.iter().filter_map(|index| names.get(*index).copied()).collect()),
     }
 }
 
 fn positions(names: &[&str], fits: impl Fn(&str) -> bool) -> Vec<usize> {
-    names
-        .iter()
-        .enumerate()
-        .filter(|(_, candidate)| fits(candidate))
-        .map(|(index, _)| index)
-        .collect()
+    names.iter().enumerate().filter(|(_, candidate)| fits(candidate)).map(|(index, _)| index).collect()
 }

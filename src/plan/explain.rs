@@ -22,11 +22,7 @@ impl MaskingPlan {
 
     fn totals(&self) -> String {
         let count = |wanted: fn(&Action) -> bool| {
-            self.tables
-                .iter()
-                .flat_map(|table| &table.columns)
-                .filter(|column| wanted(&column.action))
-                .count()
+            self.tables.iter().flat_map(|table| &table.columns).filter(|column| wanted(&column.action)).count()
         };
         let counted = |count: usize, one: &str| {
             let plural = if count == 1 { "" } else { "s" };
@@ -55,23 +51,25 @@ pub(super) fn column_lines(columns: &[ColumnDecision]) -> Vec<String> {
     let rows: Vec<[String; 3]> = columns
         .iter()
         .map(|column| {
-            [
-                printable(&column.column),
-                printable(&action_text(&column.action)),
-                printable(&reason_text(column)),
-            ]
+            [printable(&column.column), printable(&action_text(&column.action)), printable(&reason_text(column))]
         })
         .collect();
-    let width = |texts: fn(&[String; 3]) -> &String| {
-        rows.iter()
-            .map(|row| texts(row).chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width =
+        |texts: fn(&[String; 3]) -> &String| rows.iter().map(|row| texts(row).chars().count()).max().unwrap_or(0);
     let (names, actions) = (width(|[name, _, _]| name), width(|[_, action, _]| action));
-    rows.iter()
-        .map(|[name, action, reason]| format!("{name:names$}  {action:actions$}  {reason}"))
-        .collect()
+    rows.iter().map(|[name, action, reason]| format!("{name:names$}  {action:actions$}  {reason}")).collect()
+}
+
+impl ColumnDecision {
+    /// What happens to the column, as settings would say it.
+    pub fn action_text(&self) -> String {
+        action_text(&self.action)
+    }
+
+    /// Why, in words. Not escaped: an identifier's name may hold anything.
+    pub fn reason_text(&self) -> String {
+        reason_text(self)
+    }
 }
 
 fn action_text(action: &Action) -> String {
@@ -97,10 +95,7 @@ pub(super) fn reason_text(column: &ColumnDecision) -> String {
         }
         Reason::ReportedInside => {
             let places: Vec<String> = column.inside.iter().map(ToString::to_string).collect();
-            format!(
-                "findings report {reported} inside it, at {}; hidden whole for now",
-                places.join(", ")
-            )
+            format!("findings report {reported} inside it, at {}; hidden whole for now", places.join(", "))
         }
         Reason::OperationMarker => "operation marker of AWS DMS; not reported".to_owned(),
         Reason::Unreported => "not reported, not declared; settings accept that".to_owned(),
@@ -111,10 +106,7 @@ fn reported_text(column: &ColumnDecision) -> String {
     if column.identifiers.is_empty() {
         return "personal data of no named kind".to_owned();
     }
-    let names: Vec<String> = column
-        .identifiers
-        .iter()
-        .map(|(identifier, count)| format!("{identifier} ({count})"))
-        .collect();
+    let names: Vec<String> =
+        column.identifiers.iter().map(|(identifier, count)| format!("{identifier} ({count})")).collect();
     names.join(", ")
 }

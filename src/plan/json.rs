@@ -48,12 +48,8 @@ struct IdentifierJson {
 
 impl Serialize for MaskingPlan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PlanJson {
-            hash: self.hash(),
-            tables: self.tables.iter().map(table_json).collect(),
-            warnings: &self.warnings,
-        }
-        .serialize(serializer)
+        PlanJson { hash: self.hash(), tables: self.tables.iter().map(table_json).collect(), warnings: &self.warnings }
+            .serialize(serializer)
     }
 }
 
@@ -81,10 +77,7 @@ fn table_json(table: &TablePlan) -> TableJson<'_> {
 }
 
 fn name_json(name: &TableName) -> NameJson<'_> {
-    NameJson {
-        database: name.database(),
-        table: name.table(),
-    }
+    NameJson { database: name.database(), table: name.table() }
 }
 
 fn column_json(column: &ColumnDecision) -> ColumnJson<'_> {
@@ -103,10 +96,7 @@ fn column_json(column: &ColumnDecision) -> ColumnJson<'_> {
         identifiers: column
             .identifiers
             .iter()
-            .map(|(identifier, count)| IdentifierJson {
-                identifier: identifier.key(),
-                count: *count,
-            })
+            .map(|(identifier, count)| IdentifierJson { identifier: identifier.key(), count: *count })
             .collect(),
         inside: column.inside.iter().map(ToString::to_string).collect(),
     }

@@ -15,15 +15,8 @@ pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
     let folded = name.to_lowercase();
     names
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(distance, candidate)| {
-            *distance <= 1 + candidate.chars().count().min(folded.chars().count()) / 4
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(folded.chars().count()) / 4)
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -35,21 +28,14 @@ pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
 pub(super) fn file_stems(tables: &[TableName]) -> BTreeMap<TableName, String> {
     let mut by_folded: BTreeMap<String, Vec<&TableName>> = BTreeMap::new();
     for table in tables {
-        by_folded
-            .entry(file_stem(table.table()).to_lowercase())
-            .or_default()
-            .push(table);
+        by_folded.entry(file_stem(table.table()).to_lowercase()).or_default().push(table);
     }
     let mut stems = BTreeMap::new();
     for (folded, alike) in by_folded {
         for table in &alike {
             let stem = file_stem(table.table());
             let plain = alike.len() == 1 || stem == folded;
-            let stem = if plain {
-                stem
-            } else {
-                stem + &mark(table.table())
-            };
+            let stem = if plain { stem } else { stem + &mark(table.table()) };
             stems.insert((*table).clone(), stem);
         }
     }
@@ -61,8 +47,7 @@ fn file_stem(name: &str) -> String {
     for (index, c) in name.char_indices() {
         // A leading `_` or `.` hides a folder from every reader of a lake, and `..` leaves it.
         let inside = index > 0 && index + c.len_utf8() < name.len();
-        let plain =
-            c.is_alphanumeric() || c == '-' || (inside && c == '.') || (index > 0 && c == '_');
+        let plain = c.is_alphanumeric() || c == '-' || (inside && c == '.') || (index > 0 && c == '_');
         if plain {
             stem.push(c);
         } else {
@@ -129,35 +114,21 @@ mod tests {
     use super::*;
 
     fn stems(names: &[&str]) -> Vec<String> {
-        let tables: Vec<TableName> = names
-            .iter()
-            .map(|name| TableName::new("d", *name))
-            .collect();
+        let tables: Vec<TableName> = names.iter().map(|name| TableName::new("d", *name)).collect();
         let stems = file_stems(&tables);
-        tables
-            .iter()
-            .map(|table| stems.get(table).unwrap().clone())
-            .collect()
+        tables.iter().map(|table| stems.get(table).unwrap().clone()).collect()
     }
 
     #[test]
     fn an_ordinary_name_is_its_own_file_name() {
-        assert_eq!(
-            stems(&["customer", "Card_2", "Größe", "a.b-c"]),
-            ["customer", "Card_2", "Größe", "a.b-c"]
-        );
+        assert_eq!(stems(&["customer", "Card_2", "Größe", "a.b-c"]), ["customer", "Card_2", "Größe", "a.b-c"]);
     }
 
     #[test]
     fn a_name_cannot_leave_its_folder_or_hide_in_it() {
         assert_eq!(
-            stems(&[
-                "..", "../x", ".a", "_a", "a/b", "a\\b", "a\nb", "dt=1", "", "~"
-            ]),
-            [
-                "~2e~2e", "~2e.~2fx", "~2ea", "~5fa", "a~2fb", "a~5cb", "a~0ab", "dt~3d1", "~",
-                "~7e"
-            ]
+            stems(&["..", "../x", ".a", "_a", "a/b", "a\\b", "a\nb", "dt=1", "", "~"]),
+            ["~2e~2e", "~2e.~2fx", "~2ea", "~5fa", "a~2fb", "a~5cb", "a~0ab", "dt~3d1", "~", "~7e"]
         );
     }
 

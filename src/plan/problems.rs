@@ -33,11 +33,7 @@ impl Problems {
     /// A rule text that is no rule, or no mask.
     pub(super) fn rule(&mut self, place: &str, error: &Error) -> Undecided {
         self.refused |= error.kind() == ErrorKind::Refused;
-        let rules: Vec<&str> = error
-            .context()
-            .iter()
-            .map(|(_, rule)| rule.as_str())
-            .collect();
+        let rules: Vec<&str> = error.context().iter().map(|(_, rule)| rule.as_str()).collect();
         let hints = error.hints().join("\n");
         self.add(
             format!("{place}: {}: `{}`", error.message(), rules.join("`, `")),
@@ -47,20 +43,14 @@ impl Problems {
 
     /// A key that `place` needs and settings do not have.
     pub(super) fn key_missing(&mut self, key: &str, place: String) -> Undecided {
-        self.keys_missing
-            .entry(key.to_owned())
-            .or_default()
-            .insert(place);
+        self.keys_missing.entry(key.to_owned()).or_default().insert(place);
         Undecided(())
     }
 
     /// A column that nobody reported and nobody declared.
     pub(super) fn undeclared(&mut self, column: &ColumnRef) -> Undecided {
         self.refused = true;
-        self.undeclared
-            .entry(column.table.clone())
-            .or_default()
-            .push(column.column.clone());
+        self.undeclared.entry(column.table.clone()).or_default().push(column.column.clone());
         Undecided(())
     }
 
@@ -91,20 +81,14 @@ impl Problems {
         if self.is_empty() {
             return Ok(());
         }
-        let mut error = match (
-            self.refused,
-            self.items.is_empty() && self.keys_missing.is_empty(),
-        ) {
+        let mut error = match (self.refused, self.items.is_empty() && self.keys_missing.is_empty()) {
             (true, true) => Error::refused("nobody reported and nobody declared some columns"),
             (true, false) => Error::refused("tables cannot be masked as the settings say"),
             (false, _) => Error::usage("masking rules cannot be used"),
         };
         for (table, columns) in &self.undeclared {
             let columns: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
-            let item = format!(
-                "{table}: nobody reported or declared {}",
-                columns.join(", ")
-            );
+            let item = format!("{table}: nobody reported or declared {}", columns.join(", "));
             error = error.item(&Said(&item));
         }
         for (key, places) in &self.keys_missing {
@@ -127,8 +111,7 @@ impl Problems {
                  `keep`\n{}",
                 undeclared_lines(&self.undeclared, policy)
             ));
-            hints
-                .push("or accept every such column with `[plan] unreported = \"keep\"`".to_owned());
+            hints.push("or accept every such column with `[plan] unreported = \"keep\"`".to_owned());
         }
         for key in self.keys_missing.keys() {
             hints.push(format!(
@@ -145,10 +128,7 @@ fn missing_key(key: &str, places: &BTreeSet<String>) -> String {
     let first = places.first().map_or("", String::as_str);
     match places.len() {
         0 | 1 => format!("no key named `{key}`, which {first} needs"),
-        more => format!(
-            "no key named `{key}`, which {first} and {} others need",
-            more - 1
-        ),
+        more => format!("no key named `{key}`, which {first} and {} others need", more - 1),
     }
 }
 
@@ -156,11 +136,7 @@ fn undeclared_lines(undeclared: &BTreeMap<TableName, Vec<String>>, policy: &Poli
     let mut lines = String::new();
     for (table, columns) in undeclared {
         let (header, exists) = section(table, policy);
-        let remark = if exists {
-            "  # this section exists: add to it"
-        } else {
-            ""
-        };
+        let remark = if exists { "  # this section exists: add to it" } else { "" };
         // Writing into a `String` cannot fail.
         let _ = writeln!(lines, "{header}{remark}");
         for column in columns {
@@ -184,17 +160,10 @@ pub(super) fn keep_despite<'a>(identifiers: impl IntoIterator<Item = &'a str>) -
 
 /// The header of a table's declarations in the user's own spelling, and whether the settings have it.
 fn section(table: &TableName, policy: &Policy) -> (String, bool) {
-    let spelled = policy
-        .columns
-        .keys()
-        .find(|name| name.as_str() == table.table())
-        .or_else(|| {
-            let folded = table.table().to_lowercase();
-            policy
-                .columns
-                .keys()
-                .find(|name| name.to_lowercase() == folded)
-        });
+    let spelled = policy.columns.keys().find(|name| name.as_str() == table.table()).or_else(|| {
+        let folded = table.table().to_lowercase();
+        policy.columns.keys().find(|name| name.to_lowercase() == folded)
+    });
     let name = spelled.map_or(table.table(), String::as_str);
     (format!("[columns.{}]", toml_key(name)), spelled.is_some())
 }

@@ -33,26 +33,13 @@ impl<'a> Question<'a> {
             let sum = identifiers.entry(identifier.clone()).or_default();
             *sum = sum.saturating_add(*count);
         }
-        let column = ColumnRef {
-            table: table.clone(),
-            column: schema.name.clone(),
-        };
-        Self {
-            column,
-            schema,
-            first,
-            found,
-            identifiers,
-        }
+        let column = ColumnRef { table: table.clone(), column: schema.name.clone() };
+        Self { column, schema, first, found, identifiers }
     }
 
     pub(super) fn decision(&self, action: Action, reason: Reason) -> ColumnDecision {
-        let inside: BTreeSet<_> = self
-            .found
-            .iter()
-            .map(|finding| &finding.path)
-            .filter(|path| path.is_nested())
-            .collect();
+        let inside: BTreeSet<_> =
+            self.found.iter().map(|finding| &finding.path).filter(|path| path.is_nested()).collect();
         ColumnDecision {
             column: self.schema.name.clone(),
             data_type: self.schema.data_type.clone(),
@@ -64,11 +51,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    pub(super) fn answer(
-        &self,
-        rules: &Rules<'_>,
-        problems: &mut Problems,
-    ) -> Result<(Action, Reason), Undecided> {
+    pub(super) fn answer(&self, rules: &Rules<'_>, problems: &mut Problems) -> Result<(Action, Reason), Undecided> {
         if let Some(declared) = rules.declared.get(&self.column) {
             return self.as_declared(declared, rules.policy, problems);
         }
@@ -93,29 +76,18 @@ impl<'a> Question<'a> {
         match declared {
             Declared::Keep if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
             Declared::Keep => Err(self.kept_though_reported(&[], policy, problems)),
-            Declared::KeepDespite(_) if self.found.is_empty() => {
-                Ok((Action::Keep, Reason::Declared))
-            }
-            Declared::KeepDespite(named) if self.is_covered(named) => {
-                Ok((Action::Keep, Reason::DeclaredDespite))
-            }
+            Declared::KeepDespite(_) if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
+            Declared::KeepDespite(named) if self.is_covered(named) => Ok((Action::Keep, Reason::DeclaredDespite)),
             Declared::KeepDespite(named) => Err(self.kept_though_reported(named, policy, problems)),
             Declared::Drop => Ok((Action::Drop, Reason::Declared)),
-            Declared::Mask(call)
-                if self.schema.data_type.is_nested() && *call != MaskCall::Null =>
-            {
-                Err(problems.refuse(
-                    format!(
-                        "{}: `{}` cannot mask a nested column",
-                        self.column,
-                        call.function().name()
-                    ),
+            Declared::Mask(call) if self.schema.data_type.is_nested() && *call != MaskCall::Null => Err(problems
+                .refuse(
+                    format!("{}: `{}` cannot mask a nested column", self.column, call.function().name()),
                     Some(format!(
                         "hide it whole with `mask_null`, or `drop` it\n{}",
                         declaration_lines(&self.column, "\"mask_null\"", policy)
                     )),
-                ))
-            }
+                )),
             Declared::Mask(call) => Ok((Action::Mask(call.clone()), Reason::Declared)),
             Declared::Unusable => Err(problems.known()),
         }
@@ -123,65 +95,30 @@ impl<'a> Question<'a> {
 
     /// Whether a declaration names everything that is reported. A finding that names no kind is never covered.
     fn is_covered(&self, named: &[String]) -> bool {
-        self.found
-            .iter()
-            .all(|finding| !finding.identifiers.is_empty())
-            && self
-                .identifiers
-                .keys()
-                .all(|identifier| named.contains(&identifier.key()))
+        self.found.iter().all(|finding| !finding.identifiers.is_empty())
+            && self.identifiers.keys().all(|identifier| named.contains(&identifier.key()))
     }
 
-    fn kept_though_reported(
-        &self,
-        named: &[String],
-        policy: &Policy,
-        problems: &mut Problems,
-    ) -> Undecided {
+    fn kept_though_reported(&self, named: &[String], policy: &Policy, problems: &mut Problems) -> Undecided {
         let keys: BTreeSet<String> = self.identifiers.keys().map(Identifier::key).collect();
-        if self
-            .found
-            .iter()
-            .any(|finding| finding.identifiers.is_empty())
-        {
+        if self.found.iter().any(|finding| finding.identifiers.is_empty()) {
             return problems.refuse(
-                format!(
-                    "{}: declared `keep`, but findings report personal data of no named kind",
-                    self.column
-                ),
+                format!("{}: declared `keep`, but findings report personal data of no named kind", self.column),
                 Some("mask it or `drop` it".to_owned()),
             );
         }
-        let missing: Vec<&str> = keys
-            .iter()
-            .filter(|key| !named.contains(key))
-            .map(String::as_str)
-            .collect();
+        let missing: Vec<&str> = keys.iter().filter(|key| !named.contains(key)).map(String::as_str).collect();
         problems.refuse(
-            format!(
-                "{}: declared `keep`, but findings report {}",
-                self.column,
-                missing.join(", ")
-            ),
+            format!("{}: declared `keep`, but findings report {}", self.column, missing.join(", ")),
             Some(format!(
                 "if it is safe to read all the same, say so by name; else mask it or `drop` it\n{}",
-                declaration_lines(
-                    &self.column,
-                    &keep_despite(keys.iter().map(String::as_str)),
-                    policy
-                )
+                declaration_lines(&self.column, &keep_despite(keys.iter().map(String::as_str)), policy)
             )),
         )
     }
 
-    fn as_reported(
-        &self,
-        rules: &Rules<'_>,
-        problems: &mut Problems,
-    ) -> Result<(Action, Reason), Undecided> {
-        if self.schema.data_type.is_nested()
-            || self.found.iter().any(|finding| finding.path.is_nested())
-        {
+    fn as_reported(&self, rules: &Rules<'_>, problems: &mut Problems) -> Result<(Action, Reason), Undecided> {
+        if self.schema.data_type.is_nested() || self.found.iter().any(|finding| finding.path.is_nested()) {
             return Ok((Action::Mask(MaskCall::Null), Reason::ReportedInside));
         }
         match self.reported_rule(rules, problems)? {
@@ -198,20 +135,12 @@ impl<'a> Question<'a> {
     }
 
     /// The one rule on which all reported identifiers agree.
-    fn reported_rule<'r>(
-        &self,
-        rules: &'r Rules<'_>,
-        problems: &mut Problems,
-    ) -> Result<&'r Rule, Undecided> {
+    fn reported_rule<'r>(&self, rules: &'r Rules<'_>, problems: &mut Problems) -> Result<&'r Rule, Undecided> {
         let mut found = Vec::new();
         for identifier in self.identifiers.keys() {
             found.push((identifier.key(), rules.identifiers.rule(identifier)));
         }
-        if self
-            .found
-            .iter()
-            .any(|finding| finding.identifiers.is_empty())
-        {
+        if self.found.iter().any(|finding| finding.identifiers.is_empty()) {
             found.push(("default".to_owned(), rules.identifiers.default()));
         }
         let distinct: BTreeSet<_> = found.iter().map(|(_, rule)| rule).collect();
@@ -222,35 +151,18 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn conflict(
-        &self,
-        found: &[(String, Option<&Rule>)],
-        policy: &Policy,
-        problems: &mut Problems,
-    ) -> Undecided {
-        let rules: Vec<String> = found
-            .iter()
-            .filter_map(|(identifier, rule)| Some(format!("{identifier} = `{}`", (*rule)?)))
-            .collect();
+    fn conflict(&self, found: &[(String, Option<&Rule>)], policy: &Policy, problems: &mut Problems) -> Undecided {
+        let rules: Vec<String> =
+            found.iter().filter_map(|(identifier, rule)| Some(format!("{identifier} = `{}`", (*rule)?))).collect();
         problems.refuse(
-            format!(
-                "{}: findings report identifiers whose rules conflict: {}",
-                self.column,
-                rules.join(", ")
-            ),
-            Some(format!(
-                "choose one for the column\n{}",
-                declaration_lines(&self.column, "\"salt_hash\"", policy)
-            )),
+            format!("{}: findings report identifiers whose rules conflict: {}", self.column, rules.join(", ")),
+            Some(format!("choose one for the column\n{}", declaration_lines(&self.column, "\"salt_hash\"", policy))),
         )
     }
 
     /// AWS DMS puts `Op` in front of the columns of its change files: `I`, `U` or `D`, never personal.
     fn is_operation_marker(&self) -> bool {
-        self.first
-            && !self.schema.partition
-            && self.schema.name == "Op"
-            && is_text(&self.schema.data_type)
+        self.first && !self.schema.partition && self.schema.name == "Op" && is_text(&self.schema.data_type)
     }
 }
 

@@ -19,10 +19,8 @@ type Answer = BTreeMap<(String, String), Action>;
 
 /// What the rule texts of the generator mean. `None` for those that must not be used.
 fn meaning(text: &str, keys: &BTreeSet<String>) -> Option<Action> {
-    let keyed = |name: &str, call: fn(KeyId) -> MaskCall| {
-        keys.contains(name)
-            .then(|| Action::Mask(call(KeyId::new(name))))
-    };
+    let keyed =
+        |name: &str, call: fn(KeyId) -> MaskCall| keys.contains(name).then(|| Action::Mask(call(KeyId::new(name))));
     match text {
         "keep" => Some(Action::Keep),
         "drop" => Some(Action::Drop),
@@ -35,11 +33,7 @@ fn meaning(text: &str, keys: &BTreeSet<String>) -> Option<Action> {
 }
 
 /// The whole of stage 2's decisions. `None` is a refusal.
-fn reference(
-    findings: &[ColumnFinding],
-    schemas: &[TableSchema],
-    policy: &Policy,
-) -> Option<Answer> {
+fn reference(findings: &[ColumnFinding], schemas: &[TableSchema], policy: &Policy) -> Option<Answer> {
     // Every rule that is written must be usable, and no kind of personal data is kept at once.
     for text in policy.masks.values() {
         if matches!(meaning(text, &policy.keys), None | Some(Action::Keep)) {
@@ -49,17 +43,10 @@ fn reference(
     // Every declaration must mean one column, and none twice.
     let mut declared: Vec<(String, String, &Declaration)> = Vec::new();
     for (table, columns) in &policy.columns {
-        let tables: Vec<String> = schemas
-            .iter()
-            .map(|schema| schema.name.table().to_owned())
-            .collect();
+        let tables: Vec<String> = schemas.iter().map(|schema| schema.name.table().to_owned()).collect();
         let table = means(table, &tables)?;
         let schema = schemas.iter().find(|schema| schema.name.table() == table)?;
-        let names: Vec<String> = schema
-            .columns
-            .iter()
-            .map(|column| column.name.clone())
-            .collect();
+        let names: Vec<String> = schema.columns.iter().map(|column| column.name.clone()).collect();
         for (column, declaration) in columns {
             let column = means(column, &names)?;
             if let Declaration::Rule(text) = declaration {
@@ -74,12 +61,7 @@ fn reference(
     // Every finding about a table must be about one of its columns.
     for finding in findings {
         let table = schemas.iter().find(|schema| schema.name == finding.table);
-        if table.is_some_and(|table| {
-            table
-                .columns
-                .iter()
-                .all(|column| column.name != finding.path.column)
-        }) {
+        if table.is_some_and(|table| table.columns.iter().all(|column| column.name != finding.path.column)) {
             return None;
         }
     }
@@ -89,9 +71,7 @@ fn reference(
         for (index, column) in schema.columns.iter().enumerate() {
             let about: Vec<&ColumnFinding> = findings
                 .iter()
-                .filter(|finding| {
-                    finding.table == schema.name && finding.path.column == column.name
-                })
+                .filter(|finding| finding.table == schema.name && finding.path.column == column.name)
                 .collect();
             let declaration = declared
                 .iter()
@@ -99,10 +79,7 @@ fn reference(
                 .map(|(_, _, declaration)| *declaration);
             let action = one(column, index, &about, declaration, policy)?;
             stays |= action != Action::Drop && !column.partition;
-            answer.insert(
-                (schema.name.table().to_owned(), column.name.clone()),
-                action,
-            );
+            answer.insert((schema.name.table().to_owned(), column.name.clone()), action);
         }
         if !stays {
             return None;
@@ -120,17 +97,11 @@ fn one(
     policy: &Policy,
 ) -> Option<Action> {
     let nested = matches!(column.data_type, DataType::List(_));
-    let identifiers: BTreeSet<String> = about
-        .iter()
-        .flat_map(|finding| finding.identifiers.keys())
-        .map(Identifier::key)
-        .collect();
+    let identifiers: BTreeSet<String> =
+        about.iter().flat_map(|finding| finding.identifiers.keys()).map(Identifier::key).collect();
     match declaration {
         Some(Declaration::KeepDespite(names)) => {
-            return identifiers
-                .iter()
-                .all(|identifier| names.contains(identifier))
-                .then_some(Action::Keep);
+            return identifiers.iter().all(|identifier| names.contains(identifier)).then_some(Action::Keep);
         }
         Some(Declaration::Rule(text)) => {
             return match meaning(text, &policy.keys)? {
@@ -142,19 +113,14 @@ fn one(
         None => {}
     }
     if about.is_empty() {
-        let marker = index == 0
-            && column.name == "Op"
-            && column.data_type == DataType::Utf8
-            && !column.partition;
+        let marker = index == 0 && column.name == "Op" && column.data_type == DataType::Utf8 && !column.partition;
         return (marker || policy.unreported == Unreported::Keep).then_some(Action::Keep);
     }
     if nested || about.iter().any(|finding| !finding.path.steps.is_empty()) {
         return Some(Action::Mask(MaskCall::Null));
     }
-    let rules: BTreeSet<&String> = identifiers
-        .iter()
-        .map(|identifier| policy.masks.get(identifier).unwrap_or(&policy.default_mask))
-        .collect();
+    let rules: BTreeSet<&String> =
+        identifiers.iter().map(|identifier| policy.masks.get(identifier).unwrap_or(&policy.default_mask)).collect();
     match rules.into_iter().collect::<Vec<_>>()[..] {
         [rule] => meaning(rule, &policy.keys),
         _ => None,
@@ -165,10 +131,7 @@ fn means(name: &str, names: &[String]) -> Option<String> {
     if names.iter().any(|candidate| candidate == name) {
         return Some(name.to_owned());
     }
-    let alike: Vec<&String> = names
-        .iter()
-        .filter(|candidate| candidate.eq_ignore_ascii_case(name))
-        .collect();
+    let alike: Vec<&String> = names.iter().filter(|candidate| candidate.eq_ignore_ascii_case(name)).collect();
     match alike[..] {
         [one] => Some(one.clone()),
         _ => None,
@@ -191,22 +154,13 @@ fn identifier() -> impl Strategy<Value = Identifier> {
     prop_oneof![
         Just(Identifier::Managed("NAME".into())),
         Just(Identifier::Managed("PHONE".into())),
-        Just(Identifier::Custom {
-            id: "1".into(),
-            name: "mail".into()
-        }),
-        Just(Identifier::Custom {
-            id: "2".into(),
-            name: "mail".into()
-        }),
+        Just(Identifier::Custom { id: "1".into(), name: "mail".into() }),
+        Just(Identifier::Custom { id: "2".into(), name: "mail".into() }),
     ]
 }
 
 fn declaration() -> impl Strategy<Value = Declaration> {
-    let names = prop::collection::vec(
-        prop_oneof![Just("NAME"), Just("PHONE"), Just("custom:mail")],
-        0..4,
-    );
+    let names = prop::collection::vec(prop_oneof![Just("NAME"), Just("PHONE"), Just("custom:mail")], 0..4);
     prop_oneof![
         3 => Just(Declaration::Rule("keep".into())),
         3 => rule_text().prop_map(Declaration::Rule),
@@ -216,53 +170,26 @@ fn declaration() -> impl Strategy<Value = Declaration> {
 
 fn schemas() -> impl Strategy<Value = Vec<TableSchema>> {
     let list = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
-    let data_type =
-        prop_oneof![3 => Just(DataType::Utf8), 1 => Just(DataType::Int64), 1 => Just(list)];
-    let column = (
-        prop::sample::select(vec!["Op", "id", "Id", "name", "mail"]),
-        data_type,
-        prop::bool::weighted(0.2),
-    );
+    let data_type = prop_oneof![3 => Just(DataType::Utf8), 1 => Just(DataType::Int64), 1 => Just(list)];
+    let column = (prop::sample::select(vec!["Op", "id", "Id", "name", "mail"]), data_type, prop::bool::weighted(0.2));
     let columns = prop::collection::vec(column, 1..5).prop_map(|columns| {
         let mut seen = BTreeSet::new();
         columns
             .into_iter()
             .filter(|(name, _, _)| seen.insert(*name))
-            .map(|(name, data_type, partition)| ColumnSchema {
-                name: name.to_owned(),
-                data_type,
-                partition,
-            })
+            .map(|(name, data_type, partition)| ColumnSchema { name: name.to_owned(), data_type, partition })
             .collect::<Vec<_>>()
     });
-    prop::collection::btree_map(
-        prop::sample::select(vec!["card", "Card", "bank"]),
-        columns,
-        0..3,
-    )
-    .prop_map(|tables| {
-        tables
-            .into_iter()
-            .map(|(name, columns)| TableSchema {
-                name: TableName::new("raw", name),
-                columns,
-            })
-            .collect()
+    prop::collection::btree_map(prop::sample::select(vec!["card", "Card", "bank"]), columns, 0..3).prop_map(|tables| {
+        tables.into_iter().map(|(name, columns)| TableSchema { name: TableName::new("raw", name), columns }).collect()
     })
 }
 
 /// Findings about the tables, mostly about columns they have.
-fn findings(
-    schemas: Vec<TableSchema>,
-) -> impl Strategy<Value = (Vec<TableSchema>, Vec<ColumnFinding>)> {
+fn findings(schemas: Vec<TableSchema>) -> impl Strategy<Value = (Vec<TableSchema>, Vec<ColumnFinding>)> {
     let mut places: Vec<(TableName, String)> = schemas
         .iter()
-        .flat_map(|schema| {
-            schema
-                .columns
-                .iter()
-                .map(|column| (schema.name.clone(), column.name.clone()))
-        })
+        .flat_map(|schema| schema.columns.iter().map(|column| (schema.name.clone(), column.name.clone())))
         .collect();
     places.extend(places.clone().into_iter().flat_map(|place| vec![place; 7]));
     places.push((TableName::new("raw", "card"), "ghost".into()));
@@ -273,17 +200,8 @@ fn findings(
         prop::collection::btree_map(identifier(), 1_u64..9, 1..3),
     )
         .prop_map(|((table, column), nested, identifiers)| {
-            let steps = if nested {
-                vec![PathStep::Field("x".into())]
-            } else {
-                Vec::new()
-            };
-            ColumnFinding {
-                table,
-                path: ColumnPath { column, steps },
-                identifiers,
-                evidence: Vec::new(),
-            }
+            let steps = if nested { vec![PathStep::Field("x".into())] } else { Vec::new() };
+            ColumnFinding { table, path: ColumnPath { column, steps }, identifiers, evidence: Vec::new() }
         });
     (Just(schemas), prop::collection::vec(finding, 0..5))
 }
@@ -294,37 +212,22 @@ fn policies() -> impl Strategy<Value = Policy> {
         prop_oneof![9 => rule_text(), 1 => Just("keep".to_owned())],
         0..3,
     );
-    let column = prop::sample::select(vec!["Op", "id", "ID", "name", "Name", "mail"])
-        .prop_map(str::to_owned);
+    let column = prop::sample::select(vec!["Op", "id", "ID", "name", "Name", "mail"]).prop_map(str::to_owned);
     let columns = prop::collection::btree_map(
         prop::sample::select(vec!["card", "CARD", "bank", "Bank"]).prop_map(str::to_owned),
         prop::collection::btree_map(column, declaration(), 0..4),
         0..2,
     );
-    let keys = prop::sample::select(vec![
-        vec!["default", "k"],
-        vec!["default", "k"],
-        vec!["k"],
-        vec![],
-    ]);
-    (masks, columns, keys, prop::bool::weighted(0.7)).prop_map(|(masks, columns, keys, keep)| {
-        Policy {
-            masks,
-            default_mask: "salt_hash".into(),
-            columns,
-            unreported: if keep {
-                Unreported::Keep
-            } else {
-                Unreported::Refuse
-            },
-            target_database: "masked".into(),
-            target_location: Location::S3 {
-                bucket: "b".into(),
-                prefix: "m/".into(),
-            },
-            keys: keys.into_iter().map(str::to_owned).collect(),
-            write_compression: "ZSTD".into(),
-        }
+    let keys = prop::sample::select(vec![vec!["default", "k"], vec!["default", "k"], vec!["k"], vec![]]);
+    (masks, columns, keys, prop::bool::weighted(0.7)).prop_map(|(masks, columns, keys, keep)| Policy {
+        masks,
+        default_mask: "salt_hash".into(),
+        columns,
+        unreported: if keep { Unreported::Keep } else { Unreported::Refuse },
+        target_database: "masked".into(),
+        target_location: Location::S3 { bucket: "b".into(), prefix: "m/".into() },
+        keys: keys.into_iter().map(str::to_owned).collect(),
+        write_compression: "ZSTD".into(),
     })
 }
 
@@ -369,8 +272,5 @@ fn the_generated_input_reaches_plans_and_refusals_alike() {
             None => refusals += 1,
         }
     }
-    assert!(
-        plans > 100 && masked > 50 && refusals > 100,
-        "{plans} plans, {masked} with masks, {refusals} refusals"
-    );
+    assert!(plans > 100 && masked > 50 && refusals > 100, "{plans} plans, {masked} with masks, {refusals} refusals");
 }

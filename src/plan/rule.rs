@@ -7,8 +7,7 @@ use std::fmt;
 
 use saltlake_udfs::KeyId;
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectNamePart,
-    UnaryOperator, Value,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectNamePart, UnaryOperator, Value,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -36,14 +35,7 @@ pub enum MaskFunction {
 
 impl MaskFunction {
     /// Every function, in the order of the reference.
-    pub const ALL: [Self; 6] = [
-        Self::SaltHash,
-        Self::HmacHash,
-        Self::Redact,
-        Self::Partial,
-        Self::Email,
-        Self::Null,
-    ];
+    pub const ALL: [Self; 6] = [Self::SaltHash, Self::HmacHash, Self::Redact, Self::Partial, Self::Email, Self::Null];
 
     /// The SQL name.
     pub fn name(self) -> &'static str {
@@ -59,9 +51,7 @@ impl MaskFunction {
 
     /// Finds a function by its SQL name, in any case, as SQL does with names that are not quoted.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|function| function.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|function| function.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -118,11 +108,7 @@ impl MaskCall {
             }
             Self::Redact(Some(shown)) => vec![text(shown)],
             Self::Partial { first, last } => vec![count(first), count(last)],
-            Self::SaltHash(_)
-            | Self::HmacHash(_)
-            | Self::Redact(None)
-            | Self::Email
-            | Self::Null => Vec::new(),
+            Self::SaltHash(_) | Self::HmacHash(_) | Self::Redact(None) | Self::Email | Self::Null => Vec::new(),
         }
     }
 }
@@ -170,9 +156,7 @@ impl Rule {
         match text.trim() {
             word if word.eq_ignore_ascii_case("keep") => Ok(Self::Keep),
             word if word.eq_ignore_ascii_case("drop") => Ok(Self::Drop),
-            word => parse_call(word)
-                .map(Self::Mask)
-                .map_err(|error| error.with("rule", &Said(text))),
+            word => parse_call(word).map(Self::Mask).map_err(|error| error.with("rule", &Said(text))),
         }
     }
 }
@@ -211,9 +195,7 @@ fn plain_name(call: &Function) -> Option<&Ident> {
 
 fn plain_arguments(call: &Function) -> Option<&[FunctionArg]> {
     match &call.args {
-        FunctionArguments::List(list)
-            if list.duplicate_treatment.is_none() && list.clauses.is_empty() =>
-        {
+        FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
             Some(&list.args)
         }
         _ => None,
@@ -234,24 +216,16 @@ enum Argument {
 }
 
 fn build(function: MaskFunction, arguments: &[FunctionArg]) -> Result<MaskCall> {
-    let arguments = arguments
-        .iter()
-        .map(|argument| read_argument(function, argument))
-        .collect::<Result<Vec<_>>>()?;
+    let arguments = arguments.iter().map(|argument| read_argument(function, argument)).collect::<Result<Vec<_>>>()?;
     match (function, arguments.as_slice()) {
         (MaskFunction::SaltHash, []) => Ok(MaskCall::SaltHash(KeyId::new(KeyId::DEFAULT))),
         (MaskFunction::SaltHash, [Argument::Text(key)]) => Ok(MaskCall::SaltHash(KeyId::new(key))),
         (MaskFunction::HmacHash, []) => Ok(MaskCall::HmacHash(KeyId::new(KeyId::DEFAULT))),
         (MaskFunction::HmacHash, [Argument::Text(key)]) => Ok(MaskCall::HmacHash(KeyId::new(key))),
         (MaskFunction::Redact, []) => Ok(MaskCall::Redact(None)),
-        (MaskFunction::Redact, [Argument::Text(shown)]) => {
-            Ok(MaskCall::Redact(Some(shown.clone())))
-        }
+        (MaskFunction::Redact, [Argument::Text(shown)]) => Ok(MaskCall::Redact(Some(shown.clone()))),
         (MaskFunction::Partial, [Argument::Count(first), Argument::Count(last)]) => {
-            Ok(MaskCall::Partial {
-                first: *first,
-                last: *last,
-            })
+            Ok(MaskCall::Partial { first: *first, last: *last })
         }
         (MaskFunction::Email, []) => Ok(MaskCall::Email),
         (MaskFunction::Null, []) => Ok(MaskCall::Null),
@@ -266,23 +240,15 @@ fn read_argument(function: MaskFunction, argument: &FunctionArg) -> Result<Argum
     match expression {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) => Ok(Argument::Text(text.clone())),
-            Value::Number(digits, false) => digits
-                .parse()
-                .map(Argument::Count)
-                .map_err(|_| wrong_arguments(function)),
+            Value::Number(digits, false) => digits.parse().map(Argument::Count).map_err(|_| wrong_arguments(function)),
             _ => Err(wrong_arguments(function)),
         },
-        Expr::UnaryOp {
-            op: UnaryOperator::Minus,
-            ..
-        } => Err(
-            Error::refused("mask rule asks for a negative number of characters")
-                .hint("write the two counts as 0 or more: `mask_partial(0, 4)`"),
-        ),
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
-            Err(Error::usage("mask rule names a column")
-                .hint("leave the value out of a rule: it is the column that the rule is for"))
+        Expr::UnaryOp { op: UnaryOperator::Minus, .. } => {
+            Err(Error::refused("mask rule asks for a negative number of characters")
+                .hint("write the two counts as 0 or more: `mask_partial(0, 4)`"))
         }
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => Err(Error::usage("mask rule names a column")
+            .hint("leave the value out of a rule: it is the column that the rule is for")),
         _ => Err(wrong_arguments(function)),
     }
 }
@@ -306,21 +272,13 @@ fn not_a_rule() -> Error {
 }
 
 fn not_a_mask(name: &str) -> Error {
-    let names = ["keep", "drop"]
-        .into_iter()
-        .chain(MaskFunction::ALL.map(MaskFunction::name));
-    let error =
-        Error::refused("rule calls a function that is not a mask, so it would hide nothing");
+    let names = ["keep", "drop"].into_iter().chain(MaskFunction::ALL.map(MaskFunction::name));
+    let error = Error::refused("rule calls a function that is not a mask, so it would hide nothing");
     let error = match super::names::nearest(name, names) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
     };
-    error.hint(format!(
-        "masks are {}",
-        MaskFunction::ALL
-            .map(|function| format!("`{}`", function.name()))
-            .join(", ")
-    ))
+    error.hint(format!("masks are {}", MaskFunction::ALL.map(|function| format!("`{}`", function.name())).join(", ")))
 }
 
 #[cfg(test)]
@@ -344,20 +302,11 @@ mod tests {
             ("salt_hash", MaskCall::SaltHash(key("default"))),
             ("salt_hash()", MaskCall::SaltHash(key("default"))),
             ("SALT_HASH", MaskCall::SaltHash(key("default"))),
-            (
-                "salt_hash('join-2026')",
-                MaskCall::SaltHash(key("join-2026")),
-            ),
+            ("salt_hash('join-2026')", MaskCall::SaltHash(key("join-2026"))),
             ("hmac_hash('k')", MaskCall::HmacHash(key("k"))),
             ("mask_redact", MaskCall::Redact(None)),
-            (
-                "mask_redact('it''s hidden')",
-                MaskCall::Redact(Some("it's hidden".into())),
-            ),
-            (
-                "mask_partial(0, 4)",
-                MaskCall::Partial { first: 0, last: 4 },
-            ),
+            ("mask_redact('it''s hidden')", MaskCall::Redact(Some("it's hidden".into()))),
+            ("mask_partial(0, 4)", MaskCall::Partial { first: 0, last: 4 }),
             (" mask_email ", MaskCall::Email),
             ("mask_null", MaskCall::Null),
         ];
@@ -370,14 +319,7 @@ mod tests {
 
     #[test]
     fn a_rule_reads_back_from_its_own_text() {
-        for text in [
-            "keep",
-            "drop",
-            "salt_hash",
-            "salt_hash('a''b')",
-            "mask_partial(2, 3)",
-            "mask_redact('\\'''';')",
-        ] {
+        for text in ["keep", "drop", "salt_hash", "salt_hash('a''b')", "mask_partial(2, 3)", "mask_redact('\\'''';')"] {
             let rule = Rule::parse(text).unwrap();
             assert_eq!(Rule::parse(&rule.to_string()).unwrap(), rule, "{text}");
         }
@@ -385,42 +327,23 @@ mod tests {
 
     #[test]
     fn naming_the_default_key_is_the_same_rule_as_naming_none() {
-        assert_eq!(
-            Rule::parse("salt_hash('default')").unwrap(),
-            Rule::parse("salt_hash").unwrap()
-        );
+        assert_eq!(Rule::parse("salt_hash('default')").unwrap(), Rule::parse("salt_hash").unwrap());
     }
 
     #[test]
     fn a_function_that_hides_nothing_is_refused() {
-        for text in [
-            "upper",
-            "coalesce('x')",
-            "lower()",
-            "abs(1)",
-            "saltlake_hash",
-        ] {
-            assert_eq!(
-                Rule::parse(text).unwrap_err().kind(),
-                ErrorKind::Refused,
-                "{text}"
-            );
+        for text in ["upper", "coalesce('x')", "lower()", "abs(1)", "saltlake_hash"] {
+            assert_eq!(Rule::parse(text).unwrap_err().kind(), ErrorKind::Refused, "{text}");
         }
     }
 
     #[test]
     fn a_misspelt_mask_is_answered_with_the_nearest_name() {
-        for (text, near) in [
-            ("salt_hsh", "salt_hash"),
-            ("mask_mail", "mask_email"),
-            ("kep", "keep"),
-            ("mask_nul()", "mask_null"),
-        ] {
+        for (text, near) in
+            [("salt_hsh", "salt_hash"), ("mask_mail", "mask_email"), ("kep", "keep"), ("mask_nul()", "mask_null")]
+        {
             let error = Rule::parse(text).unwrap_err().to_string();
-            assert!(
-                error.contains(&format!("did you mean `{near}`?")),
-                "{error}"
-            );
+            assert!(error.contains(&format!("did you mean `{near}`?")), "{error}");
         }
     }
 
@@ -466,11 +389,7 @@ mod tests {
             "salt_hash(",
         ];
         for text in texts {
-            assert_eq!(
-                Rule::parse(text).unwrap_err().kind(),
-                ErrorKind::Usage,
-                "{text}"
-            );
+            assert_eq!(Rule::parse(text).unwrap_err().kind(), ErrorKind::Usage, "{text}");
         }
     }
 }
