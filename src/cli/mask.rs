@@ -13,7 +13,7 @@ use crate::error::Result;
 ///
 /// All tables switch together, or none does. What was published before stays readable until then, and for a grace
 /// period after.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct MaskArgs {
     /// Findings to use instead of the settings' sources: a file, folder, s3:// prefix, `-`, or `macie`
     #[arg(long, value_name = "WHERE")]

@@ -22,7 +22,7 @@ use crate::publish::Receipt;
 /// Prove again that the published masked tables are what their queries give, row by row
 ///
 /// A table whose raw files have changed since is checked against its receipt alone, and the output says so.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct VerifyArgs {
     /// Only this masked table
     table: Option<String>,
