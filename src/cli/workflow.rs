@@ -114,7 +114,7 @@ pub(super) struct Decided {
 pub(super) async fn decide(app: &App, raw: &Database) -> Result<Decided> {
     tracing::info!("discover: reading findings");
     let (findings, tables) = findings::gather(app, raw).await?;
-    findings.refusal(&app.settings().findings)?;
+    findings.refusal(findings::accepted(app.settings()))?;
     tracing::info!("plan: deciding");
     let schemas: Vec<_> = tables.into_iter().map(|table| table.schema).collect();
     let plan = plan::decide(&findings, &schemas, &policy_of(app.settings())?)?;

@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod connections;
 pub mod fault;
+pub mod functions;
 mod hold;
 pub mod keys;
 pub mod lake;

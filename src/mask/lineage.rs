@@ -7,6 +7,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 
 use crate::engine::fault::engine_fault;
+use crate::engine::functions::is_mask;
 use crate::error::Result;
 use crate::model::{ColumnRef, TableName};
 
@@ -47,7 +48,7 @@ pub fn masks(plan: &LogicalPlan) -> BTreeMap<String, MaskUse> {
 fn mask_use(expr: &Expr) -> Option<MaskUse> {
     match expr {
         Expr::Alias(alias) => mask_use(&alias.expr),
-        Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => {
+        Expr::ScalarFunction(call) if is_mask(call.func.name()) => {
             let arguments = call.args.iter().skip(1).filter_map(literal).collect();
             Some(MaskUse { function: call.func.name().to_owned(), arguments })
         }
@@ -170,7 +171,7 @@ fn gather(expr: &Expr, schema: &DFSchema, below: &[Flow], database: &str, flow: 
             }
             return Ok(());
         }
-        Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => return Ok(()),
+        Expr::ScalarFunction(call) if is_mask(call.func.name()) => return Ok(()),
         Expr::AggregateFunction(call) if call.func.name() == "count" => return Ok(()),
         Expr::OuterReferenceColumn(..) => flow.extend(below.iter().flatten().cloned()),
         Expr::ScalarSubquery(subquery) => flow.extend(flows_of(&subquery.subquery, database)?.into_iter().flatten()),

@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use saltlake_udfs::KeyId;
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectNamePart, UnaryOperator, Value,
 };
@@ -15,6 +14,7 @@ use sqlparser::tokenizer::Token;
 
 use super::sql;
 use crate::error::{Error, Result, Said};
+use crate::model::KeyId;
 
 /// The masking functions that a plan may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
