@@ -329,8 +329,11 @@ mod tests {
         Action::Mask(MaskCall::SaltHash(KeyId::new(KeyId::DEFAULT)))
     }
 
-    /// What a parser reads out of a script: the location, and per item its column, call and alias.
-    fn read(script: &str) -> (Vec<String>, Vec<(String, Vec<String>, String)>) {
+    /// A select item: its column, the names and literals of its call, and its alias.
+    type Item = (String, Vec<String>, String);
+
+    /// What a parser reads out of a script: the location, and the items.
+    fn read(script: &str) -> (Vec<String>, Vec<Item>) {
         let statements = DFParser::parse_sql(script).unwrap();
         let mut statements = statements.into_iter();
         let Some(EngineStatement::Statement(statement)) = statements.next() else { panic!("{script}") };
