@@ -73,15 +73,22 @@ impl Spelling {
     }
 }
 
+/// Words that sqlparser knows as keywords and that nobody reserves: neither its grammar nor Athena's. Such columns are
+/// too common to be quoted.
+const ORDINARY: [&str; 7] = ["id", "key", "location", "name", "status", "type", "value"];
+
 /// Whether a name needs no quotes: the engine lower-cases a bare name, and keywords are not always names.
 fn is_plain(name: &str) -> bool {
     let mut bytes = name.bytes();
     let letter = |b: u8| b.is_ascii_lowercase() || b == b'_';
+    let keyword = || {
+        ALL_KEYWORDS
+            .binary_search(&name.to_ascii_uppercase().as_str())
+            .is_ok()
+    };
     bytes.next().is_some_and(letter)
         && bytes.all(|b| letter(b) || b.is_ascii_digit())
-        && ALL_KEYWORDS
-            .binary_search(&name.to_ascii_uppercase().as_str())
-            .is_err()
+        && (ORDINARY.contains(&name) || !keyword())
 }
 
 /// A literal as SQL writes it.
@@ -457,6 +464,32 @@ AS SELECT
 FROM dataset.customer;
 ";
         assert_eq!(written(&columns), expected);
+    }
+
+    #[test]
+    fn every_keyword_is_a_name_like_any_other() {
+        for name in ALL_KEYWORDS
+            .iter()
+            .map(|keyword| keyword.to_ascii_lowercase())
+        {
+            let columns = [column(&name, Action::Keep), column(&name, salt_hash())];
+            let table = TableName::new(&name, &name);
+            let script = script(&Parts {
+                source: &table,
+                target: &table,
+                location: &name,
+                write_compression: &name,
+                columns: &columns,
+            })
+            .unwrap();
+            let (_, items) = read(&script);
+            assert!(
+                items
+                    .iter()
+                    .all(|(column, _, alias)| *column == name && *alias == name),
+                "{script}"
+            );
+        }
     }
 
     #[test]
