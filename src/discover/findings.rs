@@ -1,6 +1,6 @@
 //! [`Findings`]: what is known about personal data in the lake, by table and column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::error::{Error, Result, Said};
@@ -291,7 +291,7 @@ impl Findings {
             }
         };
         let mut error = Error::refused(message);
-        for line in unlocated.keys().chain(unmapped.keys()).take(LISTED_MAX) {
+        for line in unlocated.iter().chain(&unmapped).take(LISTED_MAX) {
             error = error.item(&Said(line));
         }
         let more = (unlocated.len() + unmapped.len()).saturating_sub(LISTED_MAX);
@@ -312,8 +312,8 @@ impl Findings {
 }
 
 /// Distinct lines in order.
-fn lines(all: impl Iterator<Item = String>) -> BTreeMap<String, ()> {
-    all.map(|line| (line, ())).collect()
+fn lines(all: impl Iterator<Item = String>) -> BTreeSet<String> {
+    all.collect()
 }
 
 fn unlocated_line(unlocated: &Unlocated) -> String {

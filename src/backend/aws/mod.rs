@@ -1,1 +1,3 @@
 //! The AWS wing: one file per service.
+
+pub mod macie;
