@@ -1,19 +1,19 @@
 //! `mask_redact`: one text for every value.
 
-use std::iter::repeat_n;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
 use crate::info::{Example, FunctionInfo};
 use crate::text::{
-    check_count, literal_text, output_field, scalar_argument, text_column, text_of, text_type, value_argument,
-    value_field,
+    batch_too_large, check_count, literal_text, output_field, scalar_argument, text_column,
+    text_of, text_type, value_argument, value_field,
 };
 
 pub(crate) const INFO: FunctionInfo = FunctionInfo {
@@ -24,14 +24,29 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
                   nested ones too.",
     arguments: &[
         ("value", "What to mask: a value of any type."),
-        ("'text'", "What to show instead, as a literal of at most 4096 bytes. `##################` if absent."),
+        (
+            "'text'",
+            "What to show instead, as a literal of at most 4096 bytes. `##################` if absent.",
+        ),
     ],
     output: "text; a dictionary for a dictionary. NULL for NULL.",
     examples: &[
-        Example { sql: "SELECT mask_redact('alice')", result: "##################" },
-        Example { sql: "SELECT mask_redact(4111, 'hidden')", result: "hidden" },
-        Example { sql: "SELECT mask_redact('')", result: "##################" },
-        Example { sql: "SELECT mask_redact(NULL)", result: "NULL" },
+        Example {
+            sql: "SELECT mask_redact('alice')",
+            result: "##################",
+        },
+        Example {
+            sql: "SELECT mask_redact(4111, 'hidden')",
+            result: "hidden",
+        },
+        Example {
+            sql: "SELECT mask_redact('')",
+            result: "##################",
+        },
+        Example {
+            sql: "SELECT mask_redact(NULL)",
+            result: "NULL",
+        },
     ],
 };
 
@@ -51,7 +66,9 @@ pub(crate) struct MaskRedact {
 
 impl MaskRedact {
     pub(crate) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
+        Self {
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
     }
 }
 
@@ -91,7 +108,9 @@ impl ScalarUDFImpl for MaskRedact {
             ColumnarValue::Array(array) => Ok(ColumnarValue::Array(redact(array, text)?)),
             ColumnarValue::Scalar(scalar) => {
                 let redacted = redact(&scalar.to_array()?, text)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&redacted, 0)?))
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
+                    &redacted, 0,
+                )?))
             }
         }
     }
@@ -113,7 +132,11 @@ pub(crate) fn redaction(argument: Option<&ScalarValue>) -> Result<&str> {
 
 fn check_text(text: &str) -> Result<()> {
     if text.len() > TEXT_BYTES_MAX {
-        return plan_err!("`{}` shows a text of at most {TEXT_BYTES_MAX} bytes, not {}", INFO.name, text.len());
+        return plan_err!(
+            "`{}` shows a text of at most {TEXT_BYTES_MAX} bytes, not {}",
+            INFO.name,
+            text.len()
+        );
     }
     Ok(())
 }
@@ -122,20 +145,27 @@ fn check_text(text: &str) -> Result<()> {
 ///
 /// A dictionary gets new keys and one value: the old keys would still tell which cells are equal.
 fn redact(array: &ArrayRef, text: &str) -> Result<ArrayRef> {
+    let rows = array.len();
+    let output_type = text_type(array.data_type());
     let nulls = array.logical_nulls();
-    if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == nulls.len()) {
-        return Ok(new_null_array(&text_type(array.data_type()), array.len()));
+    if nulls
+        .as_ref()
+        .is_some_and(|nulls| nulls.null_count() == rows)
+    {
+        return Ok(new_null_array(&output_type, rows));
     }
-    let plain = |rows: usize| -> Result<ArrayRef> {
-        let ends = (0..rows).map(|row| (row + 1).saturating_mul(text.len()));
-        Ok(Arc::new(text_column(repeated(text, rows), ends, nulls.clone())?))
-    };
-    match array.data_type() {
-        DataType::Dictionary(..) => Ok(arrow::compute::cast(&plain(array.len())?, &text_type(array.data_type()))?),
-        _ => plain(array.len()),
+    let bytes = repeated(text, rows)?;
+    let ends = (0..rows).map(|row| (row + 1).saturating_mul(text.len()));
+    let column: ArrayRef = Arc::new(text_column(bytes, ends, nulls)?);
+    match output_type {
+        DataType::Utf8 => Ok(column),
+        dictionary => Ok(arrow::compute::cast(&column, &dictionary)?),
     }
 }
 
-fn repeated(text: &str, rows: usize) -> Vec<u8> {
-    repeat_n(text.as_bytes(), rows).flatten().copied().collect()
+fn repeated(text: &str, rows: usize) -> Result<Vec<u8>> {
+    match text.len().checked_mul(rows) {
+        Some(bytes) if i32::try_from(bytes).is_ok() => Ok(text.repeat(rows).into_bytes()),
+        _ => Err(batch_too_large()),
+    }
 }
