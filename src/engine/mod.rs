@@ -231,6 +231,7 @@ impl Engine {
             database: masked.database.clone(),
             grace: masked.grace,
             hold_expiry: masked.hold_expiry,
+            io: self.io.clone(),
         })
     }
 
