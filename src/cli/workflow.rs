@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
         let current = match begun {
             Ok(current) => current,
             Err(error) => {
-                hold.release(&target).await?;
+                note_leftover(app, hold.release(&target).await);
                 return Err(error);
             }
         };
@@ -286,7 +286,7 @@ impl<'a> Run<'a> {
         let proven = match proven {
             Ok(proven) => proven,
             Err(error) => {
-                self.give_up().await?;
+                self.give_up().await;
                 return Err(error);
             }
         };
@@ -294,8 +294,12 @@ impl<'a> Run<'a> {
         let published =
             publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, self.details)
                 .await;
-        self.hold.release(&self.target).await?;
-        Ok((published?, proven))
+        note_leftover(self.app, self.hold.release(&self.target).await);
+        let published = published?;
+        if let Some(leftover) = &published.leftover {
+            note_leftover(self.app, Err(leftover.clone()));
+        }
+        Ok((published, proven))
     }
 
     async fn prove(&self) -> Result<Vec<(MaskedTable, Verified)>> {
@@ -318,8 +322,15 @@ impl<'a> Run<'a> {
     }
 
     /// Ends without publishing: what was staged is deleted, and the hold given back.
-    pub(super) async fn give_up(self) -> Result<()> {
-        self.hold.discard(&self.target, self.current.as_ref()).await
+    pub(super) async fn give_up(self) {
+        note_leftover(self.app, self.hold.discard(&self.target).await);
+    }
+}
+
+/// Cleaning up failed, which changes nothing about how the run ended: the next run cleans up.
+fn note_leftover(app: &App, cleaned: Result<()>) {
+    if let Err(error) = cleaned {
+        app.engine.warn(format!("the masked location could not be cleaned up; the next run does it\n{error}"));
     }
 }
 

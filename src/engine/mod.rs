@@ -232,6 +232,7 @@ impl Engine {
             database: masked.database.clone(),
             grace: masked.grace,
             hold_expiry: masked.hold_expiry,
+            io: self.io.clone(),
         })
     }
 

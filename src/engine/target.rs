@@ -18,7 +18,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use super::hold::Hold;
 use super::manifest::{MANIFEST_FORMAT, Manifest};
@@ -37,6 +39,8 @@ pub struct Target {
     pub grace: Duration,
     /// After how long without a sign of life a run on S3 counts as dead.
     pub hold_expiry: Duration,
+    /// The pool for sockets, where holds are renewed.
+    pub io: Handle,
 }
 
 /// The content of the S3 pointer.
@@ -124,57 +128,94 @@ impl Target {
     async fn switch_object(&self, hold: &Hold, manifest: &Manifest) -> Result<()> {
         let pointer = Pointer { version: Some(manifest.version.clone()), writer: manifest.version.clone() };
         let bytes = serde_json::to_vec(&pointer).map_err(|_| Error::failed("cannot write the pointer as JSON"))?;
-        let switched = self.store.replace(&self.store.path(POINTER)?, hold.pointer_etag(), bytes).await?;
-        switched.map(|_| ()).ok_or_else(|| {
-            Error::refused("another run took the masked location over while this one was writing")
-                .with("location", self.store.location())
-                .hint("nothing was published by this run; run it again")
-        })
+        let path = self.store.path(POINTER)?;
+        let switched = self.store.replace(&path, hold.pointer_etag(), bytes).await;
+        if matches!(switched, Ok(Some(_))) || self.points_to(&path, &manifest.version).await {
+            return Ok(());
+        }
+        switched?;
+        Err(Error::refused("another run took the masked location over while this one was writing")
+            .with("location", self.store.location())
+            .hint("nothing was published by this run; run it again"))
+    }
+
+    /// Whether the pointer names a version, as far as can be seen: the answer to its switch may have been lost.
+    async fn points_to(&self, path: &Path, version: &str) -> bool {
+        let Ok(Some((bytes, _))) = self.store.read(path).await else { return false };
+        serde_json::from_slice::<Pointer>(&bytes).is_ok_and(|pointer| pointer.version.as_deref() == Some(version))
     }
 
     /// Deletes what no version needs: table folders of dead runs and of versions past their grace period, and multipart
     /// uploads that a dead run left open.
+    ///
+    /// INVARIANT: on S3, a run whose hold was taken over may not know it yet. So only what belongs to runs that began
+    /// before this one is deleted, and only while the hold lasts: whoever took over began later.
     pub async fn collect(&self, hold: &Hold, current: Option<&Manifest>, now: DateTime<Utc>) -> Result<()> {
         let grace = chrono::Duration::from_std(self.grace).unwrap_or(chrono::Duration::MAX);
         let kept = current.map(|manifest| manifest.kept_folders(now, grace)).unwrap_or_default();
-        self.abort_uploads(hold.run()).await?;
-        match self.folder() {
-            Some(folder) => collect_folder(&folder, &kept, hold.run()),
-            None => self.collect_objects(&kept, hold.run()).await,
+        if let Some(folder) = self.folder() {
+            return collect_folder(&folder, &kept, hold.run());
         }
-    }
-
-    async fn collect_objects(&self, kept: &BTreeSet<String>, run: &str) -> Result<()> {
+        self.abort_uploads(|owner| owner < hold.run(), || hold.check()).await?;
         for meta in self.store.list("versions").await? {
-            let Some(relative) = self.store.relative(&meta.location) else { continue };
-            let mut parts = relative.trim_start_matches("versions/").splitn(3, '/');
-            let (Some(owner), Some(table)) = (parts.next(), parts.next()) else { continue };
-            if owner != run && !kept.contains(&format!("{owner}/{table}")) {
+            let Some((owner, table)) = self.store.relative(&meta.location).and_then(owner_and_table) else { continue };
+            if owner < hold.run() && !kept.contains(&format!("{owner}/{table}")) {
+                hold.check()?;
                 self.store.delete(&meta.location).await?;
             }
         }
         Ok(())
     }
 
-    /// Aborts the multipart uploads in the journals of other runs.
-    async fn abort_uploads(&self, run: &str) -> Result<()> {
+    /// Deletes what a run has written, and aborts its uploads. It must not have been published.
+    pub(super) async fn discard(&self, hold: &Hold) -> Result<()> {
+        if let Some(folder) = self.folder() {
+            let own = folder.join("versions").join(hold.run());
+            return match std::fs::remove_dir_all(&own) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(file_fault(&error, &own, "cannot clean up after the run"))
+                }
+                _ => Ok(()),
+            };
+        }
+        self.abort_uploads(|owner| owner == hold.run(), || Ok(())).await?;
+        for meta in self.store.list(&format!("versions/{}", hold.run())).await? {
+            self.store.delete(&meta.location).await?;
+        }
+        Ok(())
+    }
+
+    /// Aborts the multipart uploads in the journals of some runs. One that cannot be aborted stays in its journal.
+    async fn abort_uploads(&self, of: impl Fn(&str) -> bool, may: impl Fn() -> Result<()>) -> Result<()> {
         let Some(multipart) = self.store.bucket().multipart.clone() else { return Ok(()) };
         for meta in self.store.list("_saltlake/journal").await? {
             let relative = self.store.relative(&meta.location).unwrap_or_default();
-            if relative.split('/').nth(2) == Some(run) {
+            if !relative.split('/').nth(2).is_some_and(&of) {
                 continue;
             }
+            may()?;
             if let Some((bytes, _)) = self.store.read(&meta.location).await?
                 && let Ok(upload) = serde_json::from_slice::<JournalEntry>(&bytes)
             {
-                let path = object_store::path::Path::parse(&upload.path).map_err(|_| self.damaged(relative))?;
-                // An upload that is gone already is as good as aborted.
-                let _ = multipart.abort_multipart(&path, &upload.upload_id).await;
+                let path = Path::parse(&upload.path).map_err(|_| self.damaged(relative))?;
+                match multipart.abort_multipart(&path, &upload.upload_id).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(_) => {
+                        tracing::warn!(journal = %relative, "an unfinished upload cannot be aborted");
+                        continue;
+                    }
+                }
             }
             self.store.delete(&meta.location).await?;
         }
         Ok(())
     }
+}
+
+/// The run and the table folder of a path such as `versions/<run>/<table>/part.parquet`.
+fn owner_and_table(relative: &str) -> Option<(&str, &str)> {
+    let mut parts = relative.strip_prefix("versions/")?.splitn(3, '/');
+    Some((parts.next()?, parts.next()?))
 }
 
 /// A multipart upload that is under way.

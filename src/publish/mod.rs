@@ -28,6 +28,8 @@ pub struct Publication {
     pub receipt: String,
     /// The tables that this run wrote.
     pub tables: Vec<String>,
+    /// Why what no version needs could not be deleted, if so. The next run does it.
+    pub leftover: Option<Error>,
 }
 
 /// A new version id: sorts by time, and no two are equal.
@@ -138,10 +140,12 @@ pub async fn publish(
     target.store.write(&target.store.path(&receipt_path)?, bytes).await?;
     target.switch(hold, &manifest).await?;
     tracing::info!(version = %version, "publish: cleaning up");
-    target.collect(hold, Some(&manifest), now).await?;
+    // Readers see the new version: what fails from here on is no failure of the run.
+    let leftover = target.collect(hold, Some(&manifest), now).await.err();
     Ok(Publication {
         version,
         receipt: receipt_path,
         tables: staged.iter().map(|(table, _)| table.table.to_string()).collect(),
+        leftover,
     })
 }
