@@ -9,6 +9,7 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::cast_possible_truncation,
     reason = "a test that meets something unexpected stops there and says so"
 )]
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]

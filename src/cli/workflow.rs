@@ -13,7 +13,6 @@ use super::app::App;
 use super::progress::ProgressLine;
 use super::{findings, output};
 use crate::discover::Findings;
-use crate::engine::Hold;
 use crate::engine::catalog::Database;
 use crate::engine::keys::KeyUse;
 use crate::engine::manifest::Manifest;
@@ -21,6 +20,7 @@ use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
 use crate::engine::statement::{Statement, keys_of, relations_of, table_name};
 use crate::engine::target::{Target, reject_foreign};
+use crate::engine::{Hold, interruptible};
 use crate::error::{Error, Result, Said};
 use crate::mask::verify::{Claim, Verified, verify};
 use crate::mask::{CreateMasked, MaskedTable, Masking, Passage, ctas};
@@ -281,7 +281,7 @@ impl<'a> Run<'a> {
     /// Proves every table from a fresh look at source and result, then switches the pointer.
     pub(super) async fn finish(self) -> Result<(Publication, Vec<(MaskedTable, Verified)>)> {
         let line = ProgressLine::show(&self.progress);
-        let proven = self.prove().await;
+        let proven = interruptible(Box::pin(self.prove())).await;
         drop(line);
         let proven = match proven {
             Ok(proven) => proven,

@@ -74,9 +74,8 @@ impl<'a> Question<'a> {
         problems: &mut Problems,
     ) -> Result<(Action, Reason), Undecided> {
         match declared {
-            Declared::Keep if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
+            Declared::Keep | Declared::KeepDespite(_) if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
             Declared::Keep => Err(self.kept_though_reported(&[], policy, problems)),
-            Declared::KeepDespite(_) if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
             Declared::KeepDespite(named) if self.is_covered(named) => Ok((Action::Keep, Reason::DeclaredDespite)),
             Declared::KeepDespite(named) => Err(self.kept_though_reported(named, policy, problems)),
             Declared::Drop => Ok((Action::Drop, Reason::Declared)),

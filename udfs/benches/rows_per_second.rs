@@ -1,17 +1,11 @@
 //! Rows per second of each function, by type of column: `cargo bench -p saltlake-udfs`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a program for ourselves"
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for ourselves")]
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{
-    Array, ArrayRef, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, ArrayRef, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
@@ -23,19 +17,12 @@ const ROWS: usize = 8_192; // the engine's usual batch
 
 fn main() {
     let ring = Arc::new(KeyRing::default());
-    ring.insert(
-        KeyId::new(KeyId::DEFAULT),
-        MaskKey::new(b"sixteen bytes key".to_vec().into()),
-    );
+    ring.insert(KeyId::new(KeyId::DEFAULT), MaskKey::new(b"sixteen bytes key".to_vec().into()));
     let columns = columns();
     println!("{:<14} {:<28} {:>12}", "function", "column", "rows/s");
     for function in all_functions(&ring) {
         for (label, column) in &columns {
-            println!(
-                "{:<14} {label:<28} {:>12.0}",
-                function.name(),
-                rows_per_second(&function, column)
-            );
+            println!("{:<14} {label:<28} {:>12.0}", function.name(), rows_per_second(&function, column));
         }
     }
 }
@@ -44,58 +31,24 @@ fn main() {
 fn columns() -> Vec<(&'static str, ArrayRef)> {
     let numbers = || 0_i64..i64::try_from(ROWS).unwrap();
     let email = |number: i64| format!("customer{number:06}@example.com");
-    let emails: ArrayRef = Arc::new(
-        numbers()
-            .map(|number| Some(email(number)))
-            .collect::<StringArray>(),
-    );
-    let half: ArrayRef = Arc::new(
-        numbers()
-            .map(|number| (number % 2 == 0).then(|| email(number)))
-            .collect::<StringArray>(),
-    );
-    let long: ArrayRef = Arc::new(
-        numbers()
-            .map(|number| Some(format!("{number:0>200}")))
-            .collect::<StringArray>(),
-    );
-    let few: ArrayRef = Arc::new(
-        numbers()
-            .map(|number| Some(email(number % 500)))
-            .collect::<StringArray>(),
-    );
+    let emails: ArrayRef = Arc::new(numbers().map(|number| Some(email(number))).collect::<StringArray>());
+    let half: ArrayRef =
+        Arc::new(numbers().map(|number| (number % 2 == 0).then(|| email(number))).collect::<StringArray>());
+    let long: ArrayRef = Arc::new(numbers().map(|number| Some(format!("{number:0>200}"))).collect::<StringArray>());
+    let few: ArrayRef = Arc::new(numbers().map(|number| Some(email(number % 500))).collect::<StringArray>());
     let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let decimals: Decimal128Array = numbers()
-        .map(|number| Some(i128::from(number) * 1_037))
-        .collect();
-    let moments: TimestampMicrosecondArray = numbers()
-        .map(|number| Some(1_706_696_430_000_000 + number * 86_400_123_000))
-        .collect();
+    let decimals: Decimal128Array = numbers().map(|number| Some(i128::from(number) * 1_037)).collect();
+    let moments: TimestampMicrosecondArray =
+        numbers().map(|number| Some(1_706_696_430_000_000 + number * 86_400_123_000)).collect();
     vec![
-        (
-            "Utf8View, 26 bytes",
-            cast(&emails, &DataType::Utf8View).unwrap(),
-        ),
-        (
-            "LargeUtf8, 26 bytes",
-            cast(&emails, &DataType::LargeUtf8).unwrap(),
-        ),
+        ("Utf8View, 26 bytes", cast(&emails, &DataType::Utf8View).unwrap()),
+        ("LargeUtf8, 26 bytes", cast(&emails, &DataType::LargeUtf8).unwrap()),
         ("Utf8, 26 bytes", emails),
         ("Utf8, half of it NULL", half),
         ("Utf8, 200 bytes", long),
         ("Dictionary, 500 distinct", cast(&few, &dictionary).unwrap()),
-        (
-            "Int64",
-            Arc::new(
-                numbers()
-                    .map(|number| Some(number * 7_919))
-                    .collect::<Int64Array>(),
-            ),
-        ),
-        (
-            "Decimal128(18, 2)",
-            Arc::new(decimals.with_precision_and_scale(18, 2).unwrap()),
-        ),
+        ("Int64", Arc::new(numbers().map(|number| Some(number * 7_919)).collect::<Int64Array>())),
+        ("Decimal128(18, 2)", Arc::new(decimals.with_precision_and_scale(18, 2).unwrap())),
         ("Timestamp(Microsecond)", Arc::new(moments)),
     ]
 }
@@ -108,18 +61,11 @@ fn rows_per_second(function: &ScalarUDF, column: &ArrayRef) -> f64 {
     };
     let mut values = vec![ColumnarValue::Array(Arc::clone(column))];
     values.extend(extra.iter().cloned().map(ColumnarValue::Scalar));
-    let arg_fields: Vec<_> = values
-        .iter()
-        .map(|value| Arc::new(Field::new("value", value.data_type(), true)))
-        .collect();
-    let scalars: Vec<_> = std::iter::once(None)
-        .chain(extra.iter().map(Some))
-        .collect();
+    let arg_fields: Vec<_> =
+        values.iter().map(|value| Arc::new(Field::new("value", value.data_type(), true))).collect();
+    let scalars: Vec<_> = std::iter::once(None).chain(extra.iter().map(Some)).collect();
     let return_field = function
-        .return_field_from_args(ReturnFieldArgs {
-            arg_fields: &arg_fields,
-            scalar_arguments: &scalars,
-        })
+        .return_field_from_args(ReturnFieldArgs { arg_fields: &arg_fields, scalar_arguments: &scalars })
         .unwrap();
     let config_options = Arc::new(ConfigOptions::default());
     let mut best = Duration::MAX;

@@ -6,14 +6,13 @@ use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::info::{Example, FunctionInfo};
 use crate::text::{
-    batch_too_large, check_count, literal_text, output_field, scalar_argument, text_column,
-    text_of, text_type, value_argument, value_field,
+    batch_too_large, check_count, literal_text, output_field, scalar_argument, text_column, text_of, text_type,
+    value_argument, value_field,
 };
 
 pub(crate) const INFO: FunctionInfo = FunctionInfo {
@@ -24,29 +23,14 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
                   nested ones too.",
     arguments: &[
         ("value", "What to mask: a value of any type."),
-        (
-            "'text'",
-            "What to show instead, as a literal of at most 4096 bytes. `##################` if absent.",
-        ),
+        ("'text'", "What to show instead, as a literal of at most 4096 bytes. `##################` if absent."),
     ],
     output: "text; a dictionary for a dictionary. NULL for NULL.",
     examples: &[
-        Example {
-            sql: "SELECT mask_redact('alice')",
-            result: "##################",
-        },
-        Example {
-            sql: "SELECT mask_redact(4111, 'hidden')",
-            result: "hidden",
-        },
-        Example {
-            sql: "SELECT mask_redact('')",
-            result: "##################",
-        },
-        Example {
-            sql: "SELECT mask_redact(NULL)",
-            result: "NULL",
-        },
+        Example { sql: "SELECT mask_redact('alice')", result: "##################" },
+        Example { sql: "SELECT mask_redact(4111, 'hidden')", result: "hidden" },
+        Example { sql: "SELECT mask_redact('')", result: "##################" },
+        Example { sql: "SELECT mask_redact(NULL)", result: "NULL" },
     ],
 };
 
@@ -66,9 +50,7 @@ pub(crate) struct MaskRedact {
 
 impl MaskRedact {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -108,9 +90,7 @@ impl ScalarUDFImpl for MaskRedact {
             ColumnarValue::Array(array) => Ok(ColumnarValue::Array(redact(array, text)?)),
             ColumnarValue::Scalar(scalar) => {
                 let redacted = redact(&scalar.to_array()?, text)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                    &redacted, 0,
-                )?))
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&redacted, 0)?))
             }
         }
     }
@@ -132,11 +112,7 @@ pub(crate) fn redaction(argument: Option<&ScalarValue>) -> Result<&str> {
 
 fn check_text(text: &str) -> Result<()> {
     if text.len() > TEXT_BYTES_MAX {
-        return plan_err!(
-            "`{}` shows a text of at most {TEXT_BYTES_MAX} bytes, not {}",
-            INFO.name,
-            text.len()
-        );
+        return plan_err!("`{}` shows a text of at most {TEXT_BYTES_MAX} bytes, not {}", INFO.name, text.len());
     }
     Ok(())
 }
@@ -148,10 +124,7 @@ fn redact(array: &ArrayRef, text: &str) -> Result<ArrayRef> {
     let rows = array.len();
     let output_type = text_type(array.data_type());
     let nulls = array.logical_nulls();
-    if nulls
-        .as_ref()
-        .is_some_and(|nulls| nulls.null_count() == rows)
-    {
+    if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == rows) {
         return Ok(new_null_array(&output_type, rows));
     }
     let bytes = repeated(text, rows)?;

@@ -40,15 +40,8 @@ pub(crate) fn value_field<'a>(function: &str, args: &ReturnFieldArgs<'a>) -> Res
 /// A dictionary and a nested value may hold NULLs that their field knows nothing of.
 pub(crate) fn output_field(function: &str, data_type: DataType, value: &FieldRef) -> FieldRef {
     let hides_nulls = value.data_type().is_nested()
-        || matches!(
-            value.data_type(),
-            DataType::Dictionary(..) | DataType::RunEndEncoded(..) | DataType::Null
-        );
-    Arc::new(Field::new(
-        function,
-        data_type,
-        value.is_nullable() || hides_nulls,
-    ))
+        || matches!(value.data_type(), DataType::Dictionary(..) | DataType::RunEndEncoded(..) | DataType::Null);
+    Arc::new(Field::new(function, data_type, value.is_nullable() || hides_nulls))
 }
 
 /// Refuses a call with too few or too many arguments.

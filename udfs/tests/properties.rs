@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Date64Array, Decimal128Array, Decimal256Array,
-    FixedSizeBinaryArray, Float32Array, Float64Array, Int8Array, Int64Array, StringArray,
-    Time32MillisecondArray, Time64NanosecondArray, TimestampMicrosecondArray,
-    TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, Date32Array, Date64Array, Decimal128Array, Decimal256Array, FixedSizeBinaryArray,
+    Float32Array, Float64Array, Int8Array, Int64Array, StringArray, Time32MillisecondArray, Time64NanosecondArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, i256};
@@ -19,11 +18,7 @@ use saltlake_udfs::unmasked_cells;
 use crate::support::{function, function_with, mask, mask_literal, text_calls, texts};
 
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 64,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// Texts of all kinds: any characters, addresses, digits, stars, and long ones.
@@ -68,41 +63,27 @@ fn columns_of(bits: &[Option<i64>]) -> Vec<ArrayRef> {
     let bytes = |number: i64| number.to_le_bytes();
     let wide = |number: i64| i128::from(number) * i128::from(number.rotate_left(17));
     let decimal = |precision, scale| {
-        Decimal128Array::from(narrow(bits, wide))
-            .with_precision_and_scale(precision, scale)
-            .unwrap()
+        Decimal128Array::from(narrow(bits, wide)).with_precision_and_scale(precision, scale).unwrap()
     };
     let decimal256 = Decimal256Array::from(narrow(bits, |number| i256::from_i128(wide(number))))
         .with_precision_and_scale(76, 70)
         .unwrap();
-    let fixed =
-        FixedSizeBinaryArray::try_from_sparse_iter_with_size(narrow(bits, bytes).into_iter(), 8)
-            .unwrap();
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "any bits will do"
-    )]
+    let fixed = FixedSizeBinaryArray::try_from_sparse_iter_with_size(narrow(bits, bytes).into_iter(), 8).unwrap();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "any bits will do")]
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int8Array::from(narrow(bits, |number| number as i8))),
         Arc::new(Int64Array::from(bits.to_vec())),
         Arc::new(UInt64Array::from(narrow(bits, |number| number as u64))),
         Arc::new(BooleanArray::from(narrow(bits, |number| number % 2 == 0))),
-        Arc::new(Float32Array::from(narrow(bits, |number| {
-            f32::from_bits(number as u32)
-        }))),
-        Arc::new(Float64Array::from(narrow(bits, |number| {
-            f64::from_bits(number as u64)
-        }))),
+        Arc::new(Float32Array::from(narrow(bits, |number| f32::from_bits(number as u32)))),
+        Arc::new(Float64Array::from(narrow(bits, |number| f64::from_bits(number as u64)))),
         Arc::new(decimal(38, 38)),
         Arc::new(decimal(38, 0)),
         Arc::new(decimal(38, -128)),
         Arc::new(decimal256),
         Arc::new(Date32Array::from(narrow(bits, |number| number as i32))),
         Arc::new(Date64Array::from(bits.to_vec())),
-        Arc::new(Time32MillisecondArray::from(narrow(bits, |number| {
-            number as i32
-        }))),
+        Arc::new(Time32MillisecondArray::from(narrow(bits, |number| number as i32))),
         Arc::new(Time64NanosecondArray::from(bits.to_vec())),
         Arc::new(TimestampSecondArray::from(bits.to_vec())),
         Arc::new(TimestampMicrosecondArray::from(bits.to_vec()).with_timezone("+05:30")),
@@ -113,17 +94,8 @@ fn columns_of(bits: &[Option<i64>]) -> Vec<ArrayRef> {
 }
 
 fn any_bits() -> impl Strategy<Value = Vec<Option<i64>>> {
-    let edges = prop_oneof![
-        Just(i64::MIN),
-        Just(i64::MAX),
-        Just(0),
-        Just(-1),
-        -1_000_000_i64..1_000_000
-    ];
-    vec(
-        option::weighted(0.8, prop_oneof![any::<i64>(), edges]),
-        1..8,
-    )
+    let edges = prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(0), Just(-1), -1_000_000_i64..1_000_000];
+    vec(option::weighted(0.8, prop_oneof![any::<i64>(), edges]), 1..8)
 }
 
 proptest! {

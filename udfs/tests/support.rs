@@ -30,9 +30,7 @@ pub(crate) fn session() -> SessionContext {
 }
 
 pub(crate) fn run(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async { context.sql(sql).await?.collect().await })
 }
 
@@ -42,12 +40,7 @@ pub(crate) fn rows(context: &SessionContext, sql: &str) -> Result<Vec<Vec<String
     let mut rows = Vec::new();
     for batch in run(context, sql)? {
         let cells = |row: usize| {
-            let cell = |array: &ArrayRef| {
-                ArrayFormatter::try_new(array, &options)
-                    .unwrap()
-                    .value(row)
-                    .to_string()
-            };
+            let cell = |array: &ArrayRef| ArrayFormatter::try_new(array, &options).unwrap().value(row).to_string();
             batch.columns().iter().map(cell).collect()
         };
         rows.extend((0..batch.num_rows()).map(cells));
@@ -75,22 +68,13 @@ pub(crate) fn function(name: &str) -> Arc<ScalarUDF> {
 }
 
 pub(crate) fn function_with(name: &str, keys: &[(&str, &[u8])]) -> Arc<ScalarUDF> {
-    all_functions(&ring_of(keys))
-        .into_iter()
-        .find(|function| function.name() == name)
-        .unwrap()
+    all_functions(&ring_of(keys)).into_iter().find(|function| function.name() == name).unwrap()
 }
 
 /// Calls a function as the engine does: type first, then the batch. Checks that the two agree.
-pub(crate) fn invoke(
-    function: &ScalarUDF,
-    args: Vec<ColumnarValue>,
-    rows: usize,
-) -> Result<ColumnarValue> {
-    let arg_fields: Vec<FieldRef> = args
-        .iter()
-        .map(|arg| Arc::new(Field::new("value", arg.data_type(), true)))
-        .collect();
+pub(crate) fn invoke(function: &ScalarUDF, args: Vec<ColumnarValue>, rows: usize) -> Result<ColumnarValue> {
+    let arg_fields: Vec<FieldRef> =
+        args.iter().map(|arg| Arc::new(Field::new("value", arg.data_type(), true))).collect();
     let scalars: Vec<Option<&ScalarValue>> = args
         .iter()
         .map(|arg| match arg {
@@ -98,10 +82,8 @@ pub(crate) fn invoke(
             ColumnarValue::Array(_) => None,
         })
         .collect();
-    let return_field = function.return_field_from_args(ReturnFieldArgs {
-        arg_fields: &arg_fields,
-        scalar_arguments: &scalars,
-    })?;
+    let return_field =
+        function.return_field_from_args(ReturnFieldArgs { arg_fields: &arg_fields, scalar_arguments: &scalars })?;
     let output = function.invoke_with_args(ScalarFunctionArgs {
         args,
         arg_fields,
@@ -109,37 +91,22 @@ pub(crate) fn invoke(
         return_field: Arc::clone(&return_field),
         config_options: Arc::new(ConfigOptions::default()),
     })?;
-    assert_eq!(
-        &output.data_type(),
-        return_field.data_type(),
-        "{} promised another type",
-        function.name()
-    );
+    assert_eq!(&output.data_type(), return_field.data_type(), "{} promised another type", function.name());
     Ok(output)
 }
 
 /// Masks a column.
-pub(crate) fn mask(
-    function: &ScalarUDF,
-    column: &ArrayRef,
-    extra: &[ScalarValue],
-) -> Result<ArrayRef> {
+pub(crate) fn mask(function: &ScalarUDF, column: &ArrayRef, extra: &[ScalarValue]) -> Result<ArrayRef> {
     let mut args = vec![ColumnarValue::Array(Arc::clone(column))];
     args.extend(extra.iter().cloned().map(ColumnarValue::Scalar));
     let output = invoke(function, args, column.len())?;
-    let ColumnarValue::Array(array) = output else {
-        panic!("a column became a literal")
-    };
+    let ColumnarValue::Array(array) = output else { panic!("a column became a literal") };
     assert_eq!(array.len(), column.len());
     Ok(array)
 }
 
 /// Masks a literal.
-pub(crate) fn mask_literal(
-    function: &ScalarUDF,
-    literal: ScalarValue,
-    extra: &[ScalarValue],
-) -> Result<ScalarValue> {
+pub(crate) fn mask_literal(function: &ScalarUDF, literal: ScalarValue, extra: &[ScalarValue]) -> Result<ScalarValue> {
     let mut args = vec![ColumnarValue::Scalar(literal)];
     args.extend(extra.iter().cloned().map(ColumnarValue::Scalar));
     match invoke(function, args, 3)? {
@@ -151,21 +118,14 @@ pub(crate) fn mask_literal(
 /// A column's cells as text, whatever its encoding; NULL as `None`.
 pub(crate) fn texts(column: &ArrayRef) -> Vec<Option<String>> {
     let column = match column.data_type() {
-        arrow::datatypes::DataType::Dictionary(_, values) => {
-            arrow::compute::cast(column, values).unwrap()
-        }
+        arrow::datatypes::DataType::Dictionary(_, values) => arrow::compute::cast(column, values).unwrap(),
         _ => Arc::clone(column),
     };
     let formatter_options = FormatOptions::new();
     let formatter = ArrayFormatter::try_new(&column, &formatter_options).unwrap();
     let nulls = column.logical_nulls();
     (0..column.len())
-        .map(|row| {
-            nulls
-                .as_ref()
-                .is_none_or(|nulls| nulls.is_valid(row))
-                .then(|| formatter.value(row).to_string())
-        })
+        .map(|row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)).then(|| formatter.value(row).to_string()))
         .collect()
 }
 

@@ -11,10 +11,7 @@ fn tokens_stay_what_they_were() {
     for function in ["salt_hash", "hmac_hash"] {
         let text = fs::read_to_string(folder.join(format!("{function}.csv"))).unwrap();
         let mut lines = text.lines().filter(|line| !line.starts_with('#'));
-        assert_eq!(
-            lines.next(),
-            Some("input_type,input,canonical,key_id,key_hex,output")
-        );
+        assert_eq!(lines.next(), Some("input_type,input,canonical,key_id,key_hex,output"));
         let mut count = 0;
         for line in lines {
             check(function, line);
@@ -26,9 +23,7 @@ fn tokens_stay_what_they_were() {
 
 fn check(function: &str, line: &str) {
     let fields = fields(line);
-    let [input_type, input, _canonical, key_id, key_hex, output] = fields.as_slice() else {
-        panic!("{line}")
-    };
+    let [input_type, input, _canonical, key_id, key_hex, output] = fields.as_slice() else { panic!("{line}") };
     let literal = match input.strip_prefix("0x") {
         Some(hex) => format!("X'{hex}'"),
         None if input_type.starts_with("raw ") => input.clone(),
@@ -41,15 +36,8 @@ fn check(function: &str, line: &str) {
     let value = format!("arrow_cast({literal}, '{input_type}')");
     assert_eq!(&cell(&context, &call(&value)).unwrap(), output, "{line}");
     // The same as a column, which takes another way than a literal.
-    let column = format!(
-        "{} FROM (VALUES ({literal})) AS t(c)",
-        call(&format!("arrow_cast(c, '{input_type}')"))
-    );
-    assert_eq!(
-        &cell(&context, &column).unwrap(),
-        output,
-        "{line}, as a column"
-    );
+    let column = format!("{} FROM (VALUES ({literal})) AS t(c)", call(&format!("arrow_cast(c, '{input_type}')")));
+    assert_eq!(&cell(&context, &column).unwrap(), output, "{line}, as a column");
 }
 
 /// The fields of a line; quotes around those that hold a comma, and two for one within.
