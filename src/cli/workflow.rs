@@ -112,6 +112,10 @@ pub(super) struct Decided {
 /// # Errors
 /// Refused if a finding names no column, a column is undecided, or rules conflict.
 pub(super) async fn decide(app: &App, raw: &Database) -> Result<Decided> {
+    if raw.names().next().is_none() {
+        return Err(Error::failed("the lake has no tables")
+            .hint("each folder or prefix directly below `[lake] location` is a table; `saltlake tables` lists them"));
+    }
     tracing::info!("discover: reading findings");
     let (findings, tables) = findings::gather(app, raw).await?;
     findings.refusal(findings::accepted(app.settings()))?;
