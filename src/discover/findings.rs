@@ -285,11 +285,11 @@ impl Findings {
         if !unlocated.is_empty() {
             error = error
                 .hint("feed the detailed results of these findings too: they name more columns")
-                .hint("or mask the right columns by rules of your own and accept the rest:\n[findings]\naccept_unlocated = true");
+                .hint("or mask the right columns by rules of your own and accept the rest:\n[findings]\nunlocated = \"accept\"");
         }
         if !unmapped.is_empty() {
             error = error
-                .hint("list these objects as tables under `[lake.tables]`, remove them from the lake, or accept them:\n[findings]\naccept_unmapped = true");
+                .hint("list these objects as tables under `[lake.tables]`, remove them from the lake, or accept them:\n[findings]\nunmapped = \"accept\"");
         }
         Err(error)
     }
