@@ -209,8 +209,13 @@ impl<'a> Run<'a> {
         target.collect(hold, current.as_ref(), Utc::now()).await?;
         let mut coming: BTreeMap<String, BTreeMap<String, KeyUse>> = BTreeMap::new();
         let mut dropped = BTreeSet::new();
+        let stays = |table: &str, dropped: &BTreeSet<String>| {
+            current.as_ref().is_some_and(|current| current.tables.contains_key(table)) && !dropped.contains(table)
+        };
         for step in steps {
             match &step.work {
+                // A table that stays as it is keeps the key that it has.
+                Work::Create(create) if create.if_not_exists && stays(create.table.table(), &dropped) => {}
                 Work::Create(create) => {
                     let keys = keys_of(&step.statement.ast);
                     app.engine.load_keys(&keys).await.map_err(|error| at(error, &step.origin, &step.statement))?;
