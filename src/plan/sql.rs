@@ -288,7 +288,12 @@ fn table_factor(name: ObjectName) -> TableFactor {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests"
+    )]
 
     use std::collections::BTreeMap;
 
@@ -328,8 +333,11 @@ mod tests {
         Action::Mask(MaskCall::SaltHash(KeyId::new(KeyId::DEFAULT)))
     }
 
-    /// What a parser reads out of a script: the location, and per item its column, call and alias.
-    fn read(script: &str) -> (Vec<String>, Vec<(String, Vec<String>, String)>) {
+    /// A column, its call (function and arguments after the value) and its alias.
+    type Item = (String, Vec<String>, String);
+
+    /// What the engine's parser reads out of a script: the texts of its options, and its items.
+    fn read(script: &str) -> (Vec<String>, Vec<Item>) {
         let statements = DFParser::parse_sql(script).unwrap();
         let mut statements = statements.into_iter();
         let Some(EngineStatement::Statement(statement)) = statements.next() else {
@@ -375,7 +383,7 @@ mod tests {
         (texts, items)
     }
 
-    fn read_item(item: &SelectItem) -> (String, Vec<String>, String) {
+    fn read_item(item: &SelectItem) -> Item {
         let ident = |ident: &Ident| {
             if ident.quote_style.is_none() {
                 assert_eq!(
@@ -402,7 +410,7 @@ mod tests {
                 for argument in &list.args {
                     match argument {
                         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name))) => {
-                            column = ident(name)
+                            column = ident(name);
                         }
                         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) => {
                             texts.push(match &value.value {
