@@ -10,6 +10,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::cast_possible_truncation,
+    clippy::unnecessary_wraps,
     reason = "a test that meets something unexpected stops there and says so"
 )]
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
@@ -17,4 +18,5 @@
 mod architecture;
 mod house_rules;
 mod pipeline;
+mod scripts;
 mod support;

@@ -48,14 +48,15 @@ pub(super) fn sort(statements: Vec<(String, Statement)>, target: &Target) -> Res
     statements
         .into_iter()
         .map(|(origin, statement)| {
-            let work = work_of(&statement.ast, target).map_err(|error| at(error, &origin, &statement))?;
+            let work = work_of(&statement, target).map_err(|error| at(error, &origin, &statement))?;
             Ok(Step { origin, statement, work })
         })
         .collect()
 }
 
-fn work_of(ast: &Ast, target: &Target) -> Result<Work> {
-    if let Some(create) = ctas::read(ast, target)? {
+fn work_of(statement: &Statement, target: &Target) -> Result<Work> {
+    let ast = &statement.ast;
+    if let Some(create) = ctas::read(ast, &statement.text, target)? {
         return Ok(Work::Create(Box::new(create)));
     }
     if let Ast::Drop { object_type: ObjectType::Table, if_exists, names, .. } = ast {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-pub use self::receipt::{Receipt, ReceiptColumn, ReceiptFindings, RunDetails, peak_memory_bytes};
+pub use self::receipt::{Receipt, ReceiptColumn, ReceiptFindings, RunDetails};
 use crate::engine::Hold;
 use crate::engine::keys::KeyUse;
 use crate::engine::manifest::{MANIFEST_FORMAT, Manifest, ManifestFile, ManifestTable, Retired};
