@@ -14,5 +14,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
 mod architecture;
+mod cloud;
+mod contracts;
 mod house_rules;
+mod samples;
 mod support;
