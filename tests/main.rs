@@ -9,6 +9,7 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::cast_possible_truncation,
     reason = "a test that meets something unexpected stops there and says so"
 )]
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
@@ -17,5 +18,6 @@ mod architecture;
 mod cloud;
 mod contracts;
 mod house_rules;
+mod pipeline;
 mod samples;
 mod support;

@@ -75,7 +75,7 @@ pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
 /// Runs a query and writes its result.
 pub(super) async fn answer(app: &App, statement: &Statement, format: Format, file: Option<&PathBuf>) -> Result<()> {
     workflow::load_query_keys(app, statement).await?;
-    let stream = execute(app, statement).await?;
+    let stream = Box::pin(execute(app, statement)).await?;
     match file {
         None => {
             let mut out = output::stdout_unlocked();

@@ -13,7 +13,6 @@ use super::app::App;
 use super::progress::ProgressLine;
 use super::{findings, output};
 use crate::discover::Findings;
-use crate::engine::Hold;
 use crate::engine::catalog::Database;
 use crate::engine::keys::KeyUse;
 use crate::engine::manifest::Manifest;
@@ -21,6 +20,7 @@ use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
 use crate::engine::statement::{Statement, keys_of, relations_of, table_name};
 use crate::engine::target::{Target, reject_foreign};
+use crate::engine::{Hold, interruptible};
 use crate::error::{Error, Result, Said};
 use crate::mask::verify::{Claim, Verified, verify};
 use crate::mask::{CreateMasked, MaskedTable, Masking, Passage, ctas};
@@ -112,9 +112,13 @@ pub(super) struct Decided {
 /// # Errors
 /// Refused if a finding names no column, a column is undecided, or rules conflict.
 pub(super) async fn decide(app: &App, raw: &Database) -> Result<Decided> {
+    if raw.names().next().is_none() {
+        return Err(Error::failed("the lake has no tables")
+            .hint("each folder or prefix directly below `[lake] location` is a table; `saltlake tables` lists them"));
+    }
     tracing::info!("discover: reading findings");
     let (findings, tables) = findings::gather(app, raw).await?;
-    findings.refusal(&app.settings().findings)?;
+    findings.refusal(findings::accepted(app.settings()))?;
     tracing::info!("plan: deciding");
     let schemas: Vec<_> = tables.into_iter().map(|table| table.schema).collect();
     let plan = plan::decide(&findings, &schemas, &policy_of(app.settings())?)?;
@@ -205,8 +209,13 @@ impl<'a> Run<'a> {
         target.collect(hold, current.as_ref(), Utc::now()).await?;
         let mut coming: BTreeMap<String, BTreeMap<String, KeyUse>> = BTreeMap::new();
         let mut dropped = BTreeSet::new();
+        let stays = |table: &str, dropped: &BTreeSet<String>| {
+            current.as_ref().is_some_and(|current| current.tables.contains_key(table)) && !dropped.contains(table)
+        };
         for step in steps {
             match &step.work {
+                // A table that stays as it is keeps the key that it has.
+                Work::Create(create) if create.if_not_exists && stays(create.table.table(), &dropped) => {}
                 Work::Create(create) => {
                     let keys = keys_of(&step.statement.ast);
                     app.engine.load_keys(&keys).await.map_err(|error| at(error, &step.origin, &step.statement))?;
@@ -281,7 +290,7 @@ impl<'a> Run<'a> {
     /// Proves every table from a fresh look at source and result, then switches the pointer.
     pub(super) async fn finish(self) -> Result<(Publication, Vec<(MaskedTable, Verified)>)> {
         let line = ProgressLine::show(&self.progress);
-        let proven = self.prove().await;
+        let proven = interruptible(Box::pin(self.prove())).await;
         drop(line);
         let proven = match proven {
             Ok(proven) => proven,

@@ -54,15 +54,15 @@ impl HoldRecord {
     fn now(run: &str, expiry: Duration) -> Result<Vec<u8>> {
         let now = Utc::now();
         let expiry = chrono::Duration::from_std(expiry).unwrap_or(chrono::Duration::days(1));
-        Self::new(run, now, now + expiry)
+        Self::bytes(run, now, now + expiry)
     }
 
     /// The record of a run that gave the location back: it expired long ago on every clock.
     fn released(run: &str) -> Result<Vec<u8>> {
-        Self::new(run, Utc::now(), DateTime::UNIX_EPOCH)
+        Self::bytes(run, Utc::now(), DateTime::UNIX_EPOCH)
     }
 
-    fn new(run: &str, renewed_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> Result<Vec<u8>> {
+    fn bytes(run: &str, renewed_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> Result<Vec<u8>> {
         let record = Self { run: run.to_owned(), process: std::process::id(), renewed_at, expires_at };
         serde_json::to_vec(&record).map_err(|_| Error::failed("cannot write the hold as JSON"))
     }

@@ -7,11 +7,19 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 
 use crate::engine::fault::engine_fault;
+use crate::engine::functions::is_mask;
 use crate::error::Result;
 use crate::model::{ColumnRef, TableName};
 
 /// The raw columns that one output column shows unmasked.
 type Flow = BTreeSet<ColumnRef>;
+
+/// The raw database, and every column of it that a statement reads.
+struct Lake<'a> {
+    database: &'a str,
+    /// What a column of an outer query may be: which one is not looked up.
+    whole: Flow,
+}
 
 /// A masking call that makes an output column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +34,8 @@ pub struct MaskUse {
 ///
 /// INVARIANT: errs on the side of naming too many. A node that is not understood shows everything below it.
 pub fn unmasked(plan: &LogicalPlan, database: &str) -> Result<Vec<(String, Flow)>> {
-    let flows = flows_of(plan, database)?;
+    let lake = Lake { database, whole: raw_columns(plan, database)? };
+    let flows = flows_of(plan, &lake)?;
     let names = plan.schema().fields().iter().map(|field| field.name().clone());
     Ok(names.zip(flows).collect())
 }
@@ -47,7 +56,7 @@ pub fn masks(plan: &LogicalPlan) -> BTreeMap<String, MaskUse> {
 fn mask_use(expr: &Expr) -> Option<MaskUse> {
     match expr {
         Expr::Alias(alias) => mask_use(&alias.expr),
-        Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => {
+        Expr::ScalarFunction(call) if is_mask(call.func.name()) => {
             let arguments = call.args.iter().skip(1).filter_map(literal).collect();
             Some(MaskUse { function: call.func.name().to_owned(), arguments })
         }
@@ -63,13 +72,13 @@ fn literal(expr: &Expr) -> Option<ScalarValue> {
     }
 }
 
-fn flows_of(plan: &LogicalPlan, database: &str) -> Result<Vec<Flow>> {
+fn flows_of(plan: &LogicalPlan, lake: &Lake<'_>) -> Result<Vec<Flow>> {
     let inputs = plan.inputs();
-    let first = || inputs.first().map_or_else(|| Ok(Vec::new()), |input| flows_of(input, database));
+    let first = || inputs.first().map_or_else(|| Ok(Vec::new()), |input| flows_of(input, lake));
     Ok(match plan {
         LogicalPlan::TableScan(scan) => {
-            let raw = scan.table_name.schema() == Some(database);
-            let table = TableName::new(database, scan.table_name.table());
+            let raw = scan.table_name.schema() == Some(lake.database);
+            let table = TableName::new(lake.database, scan.table_name.table());
             let fields = scan.projected_schema.fields().iter();
             fields
                 .map(|field| {
@@ -78,16 +87,16 @@ fn flows_of(plan: &LogicalPlan, database: &str) -> Result<Vec<Flow>> {
                 })
                 .collect()
         }
-        LogicalPlan::Projection(projection) => exprs(&projection.expr, projection.input.schema(), &first()?, database)?,
+        LogicalPlan::Projection(projection) => exprs(&projection.expr, projection.input.schema(), &first()?, lake)?,
         LogicalPlan::Aggregate(aggregate) => {
             let below = first()?;
             let all: Vec<Expr> = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).cloned().collect();
-            let flows = exprs(&all, aggregate.input.schema(), &below, database)?;
+            let flows = exprs(&all, aggregate.input.schema(), &below, lake)?;
             fitted(flows, plan)
         }
         LogicalPlan::Window(window) => {
             let mut flows = first()?;
-            let added = exprs(&window.window_expr, window.input.schema(), &flows, database)?;
+            let added = exprs(&window.window_expr, window.input.schema(), &flows, lake)?;
             flows.extend(added);
             flows
         }
@@ -98,25 +107,25 @@ fn flows_of(plan: &LogicalPlan, database: &str) -> Result<Vec<Flow>> {
         | LogicalPlan::Repartition(_)
         | LogicalPlan::Distinct(Distinct::All(_)) => fitted(first()?, plan),
         LogicalPlan::Join(join) => {
-            let (left, right) = (flows_of(&join.left, database)?, flows_of(&join.right, database)?);
+            let (left, right) = (flows_of(&join.left, lake)?, flows_of(&join.right, lake)?);
             match join.join_type {
                 JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [left, right].concat(),
                 JoinType::LeftSemi | JoinType::LeftAnti => left,
                 JoinType::RightSemi | JoinType::RightAnti => right,
-                JoinType::LeftMark | JoinType::RightMark => everything(plan, database)?,
+                JoinType::LeftMark | JoinType::RightMark => everything(plan, lake)?,
             }
         }
         LogicalPlan::Union(_) => {
             let mut united = first()?;
             for input in inputs.iter().skip(1) {
-                for (flow, other) in united.iter_mut().zip(flows_of(input, database)?) {
+                for (flow, other) in united.iter_mut().zip(flows_of(input, lake)?) {
                     flow.extend(other);
                 }
             }
             united
         }
         LogicalPlan::EmptyRelation(_) => vec![Flow::new(); plan.schema().fields().len()],
-        _ => everything(plan, database)?,
+        _ => everything(plan, lake)?,
     })
 }
 
@@ -131,7 +140,13 @@ fn fitted(flows: Vec<Flow>, plan: &LogicalPlan) -> Vec<Flow> {
 }
 
 /// Every raw column below a node, for each of its outputs.
-fn everything(plan: &LogicalPlan, database: &str) -> Result<Vec<Flow>> {
+fn everything(plan: &LogicalPlan, lake: &Lake<'_>) -> Result<Vec<Flow>> {
+    let all = if refers_outward(plan)? { lake.whole.clone() } else { raw_columns(plan, lake.database)? };
+    Ok(vec![all; plan.schema().fields().len()])
+}
+
+/// Every raw column that a node and those below it read.
+fn raw_columns(plan: &LogicalPlan, database: &str) -> Result<Flow> {
     let mut all = Flow::new();
     let visited = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
@@ -148,20 +163,33 @@ fn everything(plan: &LogicalPlan, database: &str) -> Result<Vec<Flow>> {
         Ok(TreeNodeRecursion::Continue)
     });
     visited.map_err(|error| engine_fault(&error))?;
-    Ok(vec![all; plan.schema().fields().len()])
+    Ok(all)
 }
 
-fn exprs(all: &[Expr], schema: &DFSchema, below: &[Flow], database: &str) -> Result<Vec<Flow>> {
+/// Whether an expression at or below a node names a column of an outer query.
+fn refers_outward(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    let visited = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|part| Ok(matches!(part, Expr::OuterReferenceColumn(..))))?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    visited.map_err(|error| engine_fault(&error))?;
+    Ok(found)
+}
+
+fn exprs(all: &[Expr], schema: &DFSchema, below: &[Flow], lake: &Lake<'_>) -> Result<Vec<Flow>> {
     all.iter()
         .map(|expr| {
             let mut flow = Flow::new();
-            gather(expr, schema, below, database, &mut flow)?;
+            gather(expr, schema, below, lake, &mut flow)?;
             Ok(flow)
         })
         .collect()
 }
 
-fn gather(expr: &Expr, schema: &DFSchema, below: &[Flow], database: &str, flow: &mut Flow) -> Result<()> {
+fn gather(expr: &Expr, schema: &DFSchema, below: &[Flow], lake: &Lake<'_>, flow: &mut Flow) -> Result<()> {
     match expr {
         Expr::Column(column) => {
             match position(schema, column).and_then(|index| below.get(index)) {
@@ -170,19 +198,22 @@ fn gather(expr: &Expr, schema: &DFSchema, below: &[Flow], database: &str, flow: 
             }
             return Ok(());
         }
-        Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => return Ok(()),
+        Expr::ScalarFunction(call) if is_mask(call.func.name()) => return Ok(()),
         Expr::AggregateFunction(call) if call.func.name() == "count" => return Ok(()),
-        Expr::OuterReferenceColumn(..) => flow.extend(below.iter().flatten().cloned()),
-        Expr::ScalarSubquery(subquery) => flow.extend(flows_of(&subquery.subquery, database)?.into_iter().flatten()),
+        Expr::OuterReferenceColumn(..) => flow.extend(lake.whole.iter().cloned()),
+        Expr::ScalarSubquery(subquery) => flow.extend(flows_of(&subquery.subquery, lake)?.into_iter().flatten()),
         Expr::InSubquery(subquery) => {
-            flow.extend(flows_of(&subquery.subquery.subquery, database)?.into_iter().flatten());
+            flow.extend(flows_of(&subquery.subquery.subquery, lake)?.into_iter().flatten());
         }
-        Expr::Exists(exists) => flow.extend(flows_of(&exists.subquery.subquery, database)?.into_iter().flatten()),
+        Expr::SetComparison(comparison) => {
+            flow.extend(flows_of(&comparison.subquery.subquery, lake)?.into_iter().flatten());
+        }
+        Expr::Exists(exists) => flow.extend(flows_of(&exists.subquery.subquery, lake)?.into_iter().flatten()),
         _ => {}
     }
     let mut failed = None;
     let visited = expr.apply_children(|child| {
-        if let Err(error) = gather(child, schema, below, database, flow) {
+        if let Err(error) = gather(child, schema, below, lake, flow) {
             failed = Some(error);
             return Ok(TreeNodeRecursion::Stop);
         }

@@ -22,7 +22,6 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, cast, ident};
 use datafusion::prelude::SessionContext;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use saltlake_udfs::KeyId;
 use sqlparser::ast::Statement as Ast;
 
 pub use self::ctas::{CreateMasked, WriteCompression};
@@ -36,7 +35,7 @@ use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
 use crate::engine::statement::{keys_of, relations_of, table_name};
 use crate::error::{Error, Result, Said};
-use crate::model::{ColumnRef, TableName};
+use crate::model::{ColumnRef, KeyId, TableName};
 
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]

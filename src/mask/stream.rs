@@ -68,10 +68,13 @@ pub(super) async fn write(
     while let Some(done) = tasks.join_next().await {
         files.extend(done.map_err(|_| Error::failed("a worker thread ended early"))??);
     }
-    if files.is_empty() && table.partition_columns == 0 {
-        let schema = plan.schema();
+    if files.is_empty() {
+        // A result without rows still has columns: those of the files, and the folders of the partition columns.
+        let (schema, whole) = (data_schema(&plan.schema(), table.partition_columns), plan.schema());
+        let partitions = whole.fields().iter().skip(schema.fields().len());
+        let folder: String = partitions.map(|field| FileNames::partition_folder(field.name(), None)).collect();
         let empty = tokio::task::spawn_blocking(move || {
-            let mut open = OpenFile::create(&table, &schema, "")?;
+            let mut open = OpenFile::create(&table, &schema, &folder)?;
             open.write(&RecordBatch::new_empty(schema))?;
             open.finish()
         });

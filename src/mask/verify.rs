@@ -23,6 +23,7 @@ use super::{Clock, CreateMasked, SourceFile, Spent, WrittenFile, plan_query, sou
 use crate::engine::Engine;
 use crate::engine::catalog::Database;
 use crate::engine::fault::engine_fault;
+use crate::engine::functions::unmasked_cells;
 use crate::engine::lake::TableFiles;
 use crate::engine::progress::Progress;
 use crate::engine::statement::keys_of;
@@ -162,8 +163,7 @@ fn check_shapes(
 ) -> Result<()> {
     for ((check, column), field) in checks.iter().zip(batch.columns()).zip(batch.schema().fields()) {
         let Some(mask) = check else { continue };
-        let unmasked = saltlake_udfs::unmasked_cells(&mask.function, &mask.arguments, column.as_ref())
-            .map_err(|error| engine_fault(&error))?;
+        let unmasked = unmasked_cells(&mask.function, &mask.arguments, column.as_ref())?;
         if unmasked > 0 {
             return Err(Error::refused("a masked column holds cells that its mask cannot have written")
                 .with("column", &ColumnRef { table: table.clone(), column: field.name().clone() })
