@@ -16,7 +16,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
 mod architecture;
+mod cloud;
+mod contracts;
 mod house_rules;
 mod pipeline;
 mod scripts;
+mod samples;
 mod support;

@@ -107,7 +107,8 @@ impl Hold {
     /// Gives the location back at once, instead of letting the hold expire.
     pub async fn release(mut self, target: &Target) -> Result<()> {
         let Some(mut lease) = self.lease.take() else { return Ok(()) };
-        lease.renewal.shutdown().await;
+        // A renewal that does not end in time cannot undo what follows: its condition will not hold.
+        let _ = tokio::time::timeout(Duration::from_secs(1), lease.renewal.shutdown()).await;
         let path = target.store.path(HOLD_OBJECT)?;
         for _ in 0..ATTEMPTS {
             match holder(&target.store).await? {

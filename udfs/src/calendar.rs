@@ -103,8 +103,7 @@ fn write_clock(seconds: u64, fraction: u64, unit: Unit, text: &mut String) {
 fn write_two_digits(number: u64, text: &mut String) {
     match u32::try_from(number) {
         Ok(small @ 0..=99) => {
-            let digits =
-                [small / 10, small % 10].map(|digit| char::from_digit(digit, 10).unwrap_or('0'));
+            let digits = [small / 10, small % 10].map(|digit| char::from_digit(digit, 10).unwrap_or('0'));
             text.extend(digits);
         }
         _ => drop(write!(text, "{number:02}")),

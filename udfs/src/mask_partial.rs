@@ -5,15 +5,12 @@ use std::sync::LazyLock;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::info::{Example, FunctionInfo};
-use crate::text::{
-    canonical_text_field, check_count, map_cells, scalar_argument, value_argument, write_cells,
-};
+use crate::text::{canonical_text_field, check_count, map_cells, scalar_argument, value_argument, write_cells};
 
 pub(crate) const INFO: FunctionInfo = FunctionInfo {
     name: "mask_partial",
@@ -24,41 +21,17 @@ pub(crate) const INFO: FunctionInfo = FunctionInfo {
                   are those that a reader sees (grapheme clusters), so an accent or an emoji is never cut. A value of \
                   which this would show more than half is hidden whole, and so is binary that is not UTF-8.",
     arguments: &[
-        (
-            "value",
-            "What to mask: text, a number, a boolean, a date, a time, a timestamp or binary.",
-        ),
-        (
-            "first",
-            "How many characters to show of the beginning: a whole number literal, 0 or more.",
-        ),
-        (
-            "last",
-            "How many characters to show of the end: a whole number literal, 0 or more.",
-        ),
+        ("value", "What to mask: text, a number, a boolean, a date, a time, a timestamp or binary."),
+        ("first", "How many characters to show of the beginning: a whole number literal, 0 or more."),
+        ("last", "How many characters to show of the end: a whole number literal, 0 or more."),
     ],
     output: "text; a dictionary for a dictionary. NULL for NULL.",
     examples: &[
-        Example {
-            sql: "SELECT mask_partial('4111111111111111', 0, 4)",
-            result: "****1111",
-        },
-        Example {
-            sql: "SELECT mask_partial('Alexandra', 1, 1)",
-            result: "A****a",
-        },
-        Example {
-            sql: "SELECT mask_partial('Ann', 1, 1)",
-            result: "****",
-        },
-        Example {
-            sql: "SELECT mask_partial(20240131, 4, 0)",
-            result: "2024****",
-        },
-        Example {
-            sql: "SELECT mask_partial('', 1, 1)",
-            result: "****",
-        },
+        Example { sql: "SELECT mask_partial('4111111111111111', 0, 4)", result: "****1111" },
+        Example { sql: "SELECT mask_partial('Alexandra', 1, 1)", result: "A****a" },
+        Example { sql: "SELECT mask_partial('Ann', 1, 1)", result: "****" },
+        Example { sql: "SELECT mask_partial(20240131, 4, 0)", result: "2024****" },
+        Example { sql: "SELECT mask_partial('', 1, 1)", result: "****" },
     ],
 };
 
@@ -75,9 +48,7 @@ pub(crate) struct MaskPartial {
 
 impl MaskPartial {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -131,23 +102,15 @@ pub(crate) struct Shown {
 
 impl Shown {
     /// Reads arguments 1 and 2 of a call.
-    pub(crate) fn from_literals<'a>(
-        literal: &dyn Fn(usize) -> Option<&'a ScalarValue>,
-    ) -> Result<Self> {
-        Ok(Self {
-            first: count("first", literal(1))?,
-            last: count("last", literal(2))?,
-        })
+    pub(crate) fn from_literals<'a>(literal: &dyn Fn(usize) -> Option<&'a ScalarValue>) -> Result<Self> {
+        Ok(Self { first: count("first", literal(1))?, last: count("last", literal(2))? })
     }
 }
 
 /// A count from its literal, of whatever integer type the planner gave it.
 fn count(what: &str, literal: Option<&ScalarValue>) -> Result<usize> {
     let Some(scalar) = literal else {
-        return plan_err!(
-            "`{}` needs `{what}` as a whole number literal, such as 4",
-            INFO.name
-        );
+        return plan_err!("`{}` needs `{what}` as a whole number literal, such as 4", INFO.name);
     };
     let number = match scalar {
         ScalarValue::Int8(Some(number)) => i128::from(*number),
@@ -159,17 +122,11 @@ fn count(what: &str, literal: Option<&ScalarValue>) -> Result<usize> {
         ScalarValue::UInt32(Some(number)) => i128::from(*number),
         ScalarValue::UInt64(Some(number)) => i128::from(*number),
         scalar if scalar.is_null() => {
-            return plan_err!(
-                "`{}` needs `{what}` as a whole number literal, not NULL",
-                INFO.name
-            );
+            return plan_err!("`{}` needs `{what}` as a whole number literal, not NULL", INFO.name);
         }
         scalar => {
             let data_type = scalar.data_type();
-            return plan_err!(
-                "`{}` needs `{what}` as a whole number literal, not a {data_type}",
-                INFO.name
-            );
+            return plan_err!("`{}` needs `{what}` as a whole number literal, not a {data_type}", INFO.name);
         }
     };
     let Ok(count) = usize::try_from(number) else {
@@ -202,19 +159,10 @@ fn ends_of(text: &str, shown: Shown) -> (&str, &str) {
         if starts.clone().nth(last_needed).is_none() {
             return ("", "");
         }
-        let last = shown
-            .last
-            .checked_sub(1)
-            .and_then(|before| starts.clone().nth_back(before));
-        (
-            starts.nth(shown.first).unwrap_or(0),
-            last.unwrap_or(text.len()),
-        )
+        let last = shown.last.checked_sub(1).and_then(|before| starts.clone().nth_back(before));
+        (starts.nth(shown.first).unwrap_or(0), last.unwrap_or(text.len()))
     };
-    (
-        text.get(..first_end).unwrap_or(""),
-        text.get(last_start..).unwrap_or(""),
-    )
+    (text.get(..first_end).unwrap_or(""), text.get(last_start..).unwrap_or(""))
 }
 
 /// Whether every character is one byte, so that none need be searched for. Of ASCII only CR LF is a longer one.
@@ -252,11 +200,7 @@ mod tests {
             ("****", 1, 1, "******"),
         ];
         for (value, first, last, expected) in cases {
-            assert_eq!(
-                masked(value.as_bytes(), first, last),
-                expected,
-                "{value:?} {first} {last}"
-            );
+            assert_eq!(masked(value.as_bytes(), first, last), expected, "{value:?} {first} {last}");
         }
         assert_eq!(masked(b"\xff\xfe\xfd\xfc\xfb\xfa", 1, 1), "****");
     }
