@@ -15,4 +15,5 @@
 
 mod architecture;
 mod house_rules;
+mod kill;
 mod support;

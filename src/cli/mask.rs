@@ -39,7 +39,7 @@ pub(super) async fn run(args: &MaskArgs, app: &App) -> Result<()> {
         if let Work::Create(create) = &step.work
             && let Err(error) = run.create(create).await
         {
-            run.give_up().await?;
+            run.give_up().await;
             return Err(error);
         }
     }

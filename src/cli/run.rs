@@ -77,7 +77,7 @@ async fn write(args: &RunArgs, app: &App, steps: Vec<Step>) -> Result<()> {
             Work::Query => show(app, &run, &step.statement, &findings).await,
         };
         if let Err(error) = done {
-            run.give_up().await?;
+            run.give_up().await;
             return Err(workflow::at(error, &step.origin, &step.statement));
         }
     }

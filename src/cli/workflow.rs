@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
         let current = match begun {
             Ok(current) => current,
             Err(error) => {
-                hold.release(&target).await?;
+                give_back(hold, &target).await;
                 return Err(error);
             }
         };
@@ -286,16 +286,28 @@ impl<'a> Run<'a> {
         let proven = match proven {
             Ok(proven) => proven,
             Err(error) => {
-                self.give_up().await?;
+                self.give_up().await;
                 return Err(error);
             }
         };
         let staged: Vec<_> = proven.iter().map(|(table, proof)| (table.clone(), Some(proof.clone()))).collect();
+        let details = self.details.clone();
         let published =
-            publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, self.details)
-                .await;
-        self.hold.release(&self.target).await?;
-        Ok((published?, proven))
+            publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, details).await;
+        match published {
+            Ok(published) => {
+                give_back(self.hold, &self.target).await;
+                Ok((published, proven))
+            }
+            Err(error) => {
+                if self.target.surely_not_switched(self.hold.run()) {
+                    self.give_up().await;
+                } else {
+                    give_back(self.hold, &self.target).await;
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn prove(&self) -> Result<Vec<(MaskedTable, Verified)>> {
@@ -317,9 +329,19 @@ impl<'a> Run<'a> {
         Ok(proven)
     }
 
-    /// Ends without publishing: what was staged is deleted, and the hold given back.
-    pub(super) async fn give_up(self) -> Result<()> {
-        self.hold.discard(&self.target, self.current.as_ref()).await
+    /// Ends without publishing: what was staged is deleted, and the hold given back. Why the run ended is the error to
+    /// tell, so a fault in here is only logged: the next run cleans up.
+    pub(super) async fn give_up(self) {
+        if let Err(error) = self.hold.discard(&self.target).await {
+            tracing::warn!(reason = error.message(), "what the run had written is left to the next run to delete");
+        }
+    }
+}
+
+/// The run is over, well or not; a hold that cannot be given back expires.
+async fn give_back(hold: Hold, target: &Target) {
+    if let Err(error) = hold.release(target).await {
+        tracing::warn!(reason = error.message(), "the hold on the masked location could not be given back");
     }
 }
 

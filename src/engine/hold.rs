@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::manifest::Manifest;
 use super::store::{Store, file_fault};
 use super::target::{POINTER, Pointer, Target};
 use crate::error::{Error, Result, Said};
@@ -68,11 +67,17 @@ impl Hold {
         &self.pointer_etag
     }
 
-    /// Deletes what the run has written and gives the location back.
-    pub async fn discard(mut self, target: &Target, current: Option<&Manifest>) -> Result<()> {
-        let run = std::mem::take(&mut self.run);
-        let cleaned = target.collect(&self, current, Utc::now()).await;
-        self.run = run;
+    /// Whether no other run has taken the location over. On a folder the lock sees to it.
+    pub(super) async fn is_ours(&self, target: &Target) -> Result<bool> {
+        if target.folder().is_some() {
+            return Ok(true);
+        }
+        Ok(holder(&target.store).await?.is_some_and(|(record, _)| record.run == self.run))
+    }
+
+    /// Deletes what the run has written, and only that, and gives the location back.
+    pub async fn discard(self, target: &Target) -> Result<()> {
+        let cleaned = target.discard_run(&self.run).await;
         self.release(target).await?;
         cleaned
     }
@@ -176,6 +181,13 @@ async fn renew(store: Store, run: String, expiry: Duration, mut etag: String) {
         let Ok(record) = HoldRecord::now(&run, expiry) else { return };
         match store.replace(&path, &etag, record).await {
             Ok(Some(renewed)) => etag = renewed,
+            // A put whose answer was lost is sent again, and then finds its own work.
+            Ok(None)
+                if let Ok(Some((record, ours))) = holder(&store).await
+                    && record.run == run =>
+            {
+                etag = ours
+            }
             Ok(None) => {
                 tracing::warn!("the hold on the masked location was taken over by another run");
                 return;
