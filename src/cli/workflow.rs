@@ -301,6 +301,7 @@ impl<'a> Run<'a> {
             }
         };
         let staged: Vec<_> = proven.iter().map(|(table, proof)| (table.clone(), Some(proof.clone()))).collect();
+        let details = self.details.clone();
         let published =
             publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, self.details)
                 .await;

@@ -8,6 +8,7 @@
 //! _saltlake/versions/<run>.json           manifests
 //! _saltlake/receipts/<run>.json           receipts
 //! _saltlake/journal/<run>/<n>.json        multipart uploads that are under way
+//! _saltlake/journal/<run>/run.json        the run is about to switch: without it, its receipt would be a lie
 //! _saltlake/hold, _saltlake/hold.json     who is writing
 //! ```
 //!
@@ -95,7 +96,7 @@ impl Target {
         Ok(manifest)
     }
 
-    fn damaged(&self, name: &str) -> Error {
+    pub(super) fn damaged(&self, name: &str) -> Error {
         Error::failed("the masked location's bookkeeping cannot be read")
             .with("location", self.store.location())
             .with("file", &Said(name))
@@ -227,7 +228,7 @@ pub(super) struct JournalEntry {
     pub(super) upload_id: String,
 }
 
-fn read_link(folder: &std::path::Path) -> Result<Option<String>> {
+pub(super) fn read_link(folder: &std::path::Path) -> Result<Option<String>> {
     let link = folder.join("versions").join("current");
     match std::fs::read_link(&link) {
         Ok(version) => Ok(Some(version.to_string_lossy().into_owned())),
@@ -270,22 +271,28 @@ fn switch_link(folder: &std::path::Path, manifest: &Manifest) -> Result<()> {
         }
     }
     sync_folder(&own).map_err(fault)?;
+    // The links of new tables come first: until the switch they lead nowhere, after it they must be there.
+    let wanted = link_tables(folder, manifest).map_err(fault)?;
     replace_link(std::path::Path::new(&manifest.version), &versions.join("current")).map_err(fault)?;
     sync_folder(&versions).map_err(fault)?;
-    plain_links(folder, manifest).map_err(fault)
+    unlink_others(folder, &wanted).map_err(fault)
 }
 
 fn sync_folder(folder: &std::path::Path) -> std::io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
+/// What the links of tables lead to.
+fn current_folder() -> PathBuf {
+    std::path::Path::new("versions").join("current")
+}
+
 /// `<table>` in the masked folder leads to the table of the current version, for readers that know only paths.
-fn plain_links(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result<()> {
-    let current = std::path::Path::new("versions").join("current");
+fn link_tables(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result<BTreeSet<String>> {
     let wanted: BTreeSet<String> = manifest.tables.keys().map(|name| folder_name(name)).collect();
     for table in &wanted {
         let link = folder.join(table);
-        let target = current.join(table);
+        let target = current_folder().join(table);
         match std::fs::read_link(&link) {
             Ok(existing) if existing == target => {}
             Ok(_) => replace_link(&target, &link)?,
@@ -293,10 +300,15 @@ fn plain_links(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result
             Err(error) => return Err(error),
         }
     }
+    Ok(wanted)
+}
+
+/// Removes the links of tables that the current version does not have.
+fn unlink_others(folder: &std::path::Path, wanted: &BTreeSet<String>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let ours = std::fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(&current));
+        let ours = std::fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(current_folder()));
         if ours && !wanted.contains(&name) {
             std::fs::remove_file(entry.path())?;
         }
@@ -315,51 +327,6 @@ pub(crate) fn reject_foreign(target: &Target, tables: &BTreeSet<String>) -> Resu
                 .with("path", &link.display())
                 .hint("move it away, or set `[masked] location` to an empty folder"));
         }
-    }
-    Ok(())
-}
-
-fn collect_folder(folder: &std::path::Path, kept: &BTreeSet<String>, run: &str) -> Result<()> {
-    let versions = folder.join("versions");
-    let fault = |error: std::io::Error| file_fault(&error, &versions, "cannot clean up old versions");
-    let entries = match std::fs::read_dir(&versions) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(fault(error)),
-    };
-    let current = read_link(folder)?;
-    for entry in entries {
-        let entry = entry.map_err(fault)?;
-        let owner = entry.file_name().to_string_lossy().into_owned();
-        if owner == run || !entry.file_type().map_err(fault)?.is_dir() {
-            continue;
-        }
-        collect_version(&entry.path(), &owner, kept, current.as_deref() == Some(&owner)).map_err(fault)?;
-    }
-    Ok(())
-}
-
-fn collect_version(
-    path: &std::path::Path,
-    owner: &str,
-    kept: &BTreeSet<String>,
-    is_current: bool,
-) -> std::io::Result<()> {
-    let mut empty = true;
-    for table in std::fs::read_dir(path)? {
-        let table = table?;
-        let name = table.file_name().to_string_lossy().into_owned();
-        let linked = table.file_type()?.is_symlink();
-        if kept.contains(&format!("{owner}/{name}")) || (is_current && linked) {
-            empty = false;
-        } else if linked {
-            std::fs::remove_file(table.path())?;
-        } else {
-            std::fs::remove_dir_all(table.path())?;
-        }
-    }
-    if empty && !is_current {
-        std::fs::remove_dir(path)?;
     }
     Ok(())
 }

@@ -86,9 +86,8 @@ pub fn next_manifest(
     let mut next = Manifest::empty(version, &target.database, now);
     next.format = MANIFEST_FORMAT;
     if let Some(current) = current {
-        let grace = chrono::Duration::from_std(target.grace).unwrap_or(chrono::Duration::MAX);
         next.tables.clone_from(&current.tables);
-        next.retired = current.retired.iter().filter(|old| old.replaced_at + grace > now).cloned().collect();
+        next.retired = current.retired.iter().filter(|old| old.in_grace(now, target.grace)).cloned().collect();
         next.retired.push(Retired { version: current.version.clone(), replaced_at: now, folders: current.folders() });
     }
     for name in dropped {
@@ -137,6 +136,7 @@ pub async fn publish(
     let receipt = Receipt::new(&version, now, staged, dropped, details);
     tracing::info!(version = %version, "publish: writing the receipt");
     let bytes = serde_json::to_vec_pretty(&receipt).map_err(|_| Error::failed("cannot write the receipt as JSON"))?;
+    target.announce(hold).await?;
     target.store.write(&target.store.path(&receipt_path)?, bytes).await?;
     target.switch(hold, &manifest).await?;
     tracing::info!(version = %version, "publish: cleaning up");
