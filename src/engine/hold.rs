@@ -99,7 +99,7 @@ impl Hold {
 
     /// Deletes what the run has written, and nothing else, and gives the location back.
     pub async fn discard(self, target: &Target) -> Result<()> {
-        let cleaned = target.discard(&self).await;
+        let cleaned = target.discard_run(&self.run).await;
         self.release(target).await?;
         cleaned
     }

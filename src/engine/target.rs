@@ -18,7 +18,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
@@ -135,9 +134,7 @@ impl Target {
             return Ok(());
         }
         switched?;
-        Err(Error::refused("another run took the masked location over while this one was writing")
-            .with("location", self.store.location())
-            .hint("nothing was published by this run; run it again"))
+        Err(lost(self).hint("nothing was published by this run; run it again"))
     }
 
     /// Whether the pointer names a version, as far as can be seen: the answer to its switch may have been lost.
@@ -145,87 +142,12 @@ impl Target {
         let Ok(Some((bytes, _))) = self.store.read(path).await else { return false };
         serde_json::from_slice::<Pointer>(&bytes).is_ok_and(|pointer| pointer.version.as_deref() == Some(version))
     }
-
-    /// Deletes what no version needs: table folders of dead runs and of versions past their grace period, and multipart
-    /// uploads that a dead run left open.
-    ///
-    /// INVARIANT: on S3, a run whose hold was taken over may not know it yet. So only what belongs to runs that began
-    /// before this one is deleted, and only while the hold lasts: whoever took over began later.
-    pub async fn collect(&self, hold: &Hold, current: Option<&Manifest>, now: DateTime<Utc>) -> Result<()> {
-        let grace = chrono::Duration::from_std(self.grace).unwrap_or(chrono::Duration::MAX);
-        let kept = current.map(|manifest| manifest.kept_folders(now, grace)).unwrap_or_default();
-        if let Some(folder) = self.folder() {
-            return collect_folder(&folder, &kept, hold.run());
-        }
-        self.abort_uploads(|owner| owner < hold.run(), || hold.check()).await?;
-        for meta in self.store.list("versions").await? {
-            let Some((owner, table)) = self.store.relative(&meta.location).and_then(owner_and_table) else { continue };
-            if owner < hold.run() && !kept.contains(&format!("{owner}/{table}")) {
-                hold.check()?;
-                self.store.delete(&meta.location).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes what a run has written, and aborts its uploads. It must not have been published.
-    pub(super) async fn discard(&self, hold: &Hold) -> Result<()> {
-        if let Some(folder) = self.folder() {
-            let own = folder.join("versions").join(hold.run());
-            return match std::fs::remove_dir_all(&own) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(file_fault(&error, &own, "cannot clean up after the run"))
-                }
-                _ => Ok(()),
-            };
-        }
-        self.abort_uploads(|owner| owner == hold.run(), || Ok(())).await?;
-        for meta in self.store.list(&format!("versions/{}", hold.run())).await? {
-            self.store.delete(&meta.location).await?;
-        }
-        Ok(())
-    }
-
-    /// Aborts the multipart uploads in the journals of some runs. One that cannot be aborted stays in its journal.
-    async fn abort_uploads(&self, of: impl Fn(&str) -> bool, may: impl Fn() -> Result<()>) -> Result<()> {
-        let Some(multipart) = self.store.bucket().multipart.clone() else { return Ok(()) };
-        for meta in self.store.list("_saltlake/journal").await? {
-            let relative = self.store.relative(&meta.location).unwrap_or_default();
-            if !relative.split('/').nth(2).is_some_and(&of) {
-                continue;
-            }
-            may()?;
-            if let Some((bytes, _)) = self.store.read(&meta.location).await?
-                && let Ok(upload) = serde_json::from_slice::<JournalEntry>(&bytes)
-            {
-                let path = Path::parse(&upload.path).map_err(|_| self.damaged(relative))?;
-                match multipart.abort_multipart(&path, &upload.upload_id).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(_) => {
-                        tracing::warn!(journal = %relative, "an unfinished upload cannot be aborted");
-                        continue;
-                    }
-                }
-            }
-            self.store.delete(&meta.location).await?;
-        }
-        Ok(())
-    }
 }
 
-/// The run and the table folder of a path such as `versions/<run>/<table>/part.parquet`.
-fn owner_and_table(relative: &str) -> Option<(&str, &str)> {
-    let mut parts = relative.strip_prefix("versions/")?.splitn(3, '/');
-    Some((parts.next()?, parts.next()?))
-}
-
-/// A multipart upload that is under way.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct JournalEntry {
-    /// The object's full path in its bucket.
-    pub(super) path: String,
-    /// The store's id of the upload.
-    pub(super) upload_id: String,
+/// Another run holds the location now.
+pub(super) fn lost(target: &Target) -> Error {
+    Error::refused("another run took the masked location over while this one was writing")
+        .with("location", target.store.location())
 }
 
 pub(super) fn read_link(folder: &std::path::Path) -> Result<Option<String>> {

@@ -35,7 +35,7 @@ pub struct Publication {
 /// A new version id: sorts by time, and no two are equal.
 pub fn new_version(now: DateTime<Utc>) -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), random.get(..8).unwrap_or_default())
+    format!("{}-{}", now.format("%Y%m%dT%H%M%S%3fZ"), random.get(..8).unwrap_or_default())
 }
 
 /// The keys that each table of a run will use, against those of the current version.
