@@ -15,6 +15,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
+mod acceptance;
 mod architecture;
 mod cloud;
 mod contracts;

@@ -28,6 +28,12 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
             match fields.iter().position(|known| known.name() == field.name()) {
                 Some(position) => {
                     let Some(known) = fields.get_mut(position) else { continue };
+                    if files.format == TableFormat::Json
+                        && let Some(united) = super::infer::unite_json(known, field)
+                    {
+                        *known = Arc::new(united);
+                        continue;
+                    }
                     let united = unite_types(known.data_type(), field.data_type(), merge_schemas)
                         .ok_or_else(|| differs(files, index, field.name(), "its type differs"))?;
                     let nullable = known.is_nullable() || field.is_nullable();
@@ -124,6 +130,31 @@ fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str) ->
         .with("difference", &Said(how))
         .with("compared with", &Said(&shown(0)))
         .hint("rewrite the file, move it to a table of its own, or set `[lake] merge_schemas = true` to read the union")
+}
+
+/// Refuses columns that Parquet has no type for: unions of several types, as Avro knows them.
+///
+/// # Errors
+/// Names the column.
+pub fn reject_unstorable(schema: &Schema) -> Result<()> {
+    match schema.fields().iter().find(|field| has_union(field.data_type())) {
+        None => Ok(()),
+        Some(field) => Err(Error::failed("a column holds values of several types, which Parquet cannot store")
+            .with("column", &Said(&printable(field.name())))
+            .hint("leave it out: `drop` it in `[columns]`, or cast it in the script")),
+    }
+}
+
+fn has_union(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Union(..) => true,
+        DataType::Struct(members) => members.iter().any(|member| has_union(member.data_type())),
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::FixedSizeList(element, _)
+        | DataType::Map(element, _) => has_union(element.data_type()),
+        _ => false,
+    }
 }
 
 fn reject_doubles(files: &TableFiles, fields: &[FieldRef]) -> Result<()> {

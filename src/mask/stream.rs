@@ -23,6 +23,7 @@ use super::paths::FileNames;
 use crate::engine::fault::engine_fault;
 use crate::engine::part::{PartFile, PartFiles, write_fault};
 use crate::engine::progress::Progress;
+use crate::engine::reject_unstorable;
 use crate::error::{Error, Result};
 
 /// Batches that wait between the query and a writer.
@@ -44,6 +45,7 @@ pub(super) async fn write(
     context: &SessionContext,
     table: StreamTable,
 ) -> Result<Vec<WrittenFile>> {
+    reject_unstorable(&plan.schema())?;
     let partitions = plan.output_partitioning().partition_count();
     let written = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
