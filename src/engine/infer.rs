@@ -60,9 +60,9 @@ fn open(bytes: Bytes, gzip: bool) -> Box<dyn BufRead + Send> {
 /// # Errors
 /// If a line is no JSON object, a value's kind changes between lines, or numbers would lose digits.
 pub(super) async fn json_columns(files: &TableFiles, file: &LakeFile) -> Result<SchemaRef> {
-    let lines = whole(&files.store, &file.meta, files.gzip).await?;
+    let text = whole(&files.store, &file.meta, files.gzip).await?;
     let mut wide = BTreeSet::new();
-    let schema = infer_json_schema_from_iterator(Lines { lines, line: String::new(), wide: &mut wide });
+    let schema = infer_json_schema_from_iterator(Lines { text, line: String::new(), wide: &mut wide });
     let schema = schema.map_err(|_| {
         fault(files, file, "a line is no JSON object, or a value's kind changes between lines").hint(
             "each line must be one object, in UTF-8, and a member must keep its kind: text, number, list or object",
@@ -98,7 +98,7 @@ async fn whole(store: &Store, meta: &ObjectMeta, gzip: bool) -> Result<Box<dyn B
 
 /// The values of a file, a line each. Notes the paths of whole numbers that a floating-point number cannot hold.
 struct Lines<'a> {
-    lines: Box<dyn BufRead + Send>,
+    text: Box<dyn BufRead + Send>,
     line: String,
     wide: &'a mut BTreeSet<Vec<String>>,
 }
@@ -109,7 +109,7 @@ impl Iterator for Lines<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             self.line.clear();
-            match self.lines.read_line(&mut self.line) {
+            match self.text.read_line(&mut self.line) {
                 Ok(0) => return None,
                 // What went wrong is not repeated: it may quote the line.
                 Err(_) => return Some(Err(ArrowError::JsonError(String::new()))),
