@@ -18,6 +18,7 @@ mod architecture;
 mod cloud;
 mod contracts;
 mod house_rules;
+mod kill;
 mod pipeline;
 mod samples;
 mod support;

@@ -188,7 +188,7 @@ impl<'a> Run<'a> {
         let current = match begun {
             Ok(current) => current,
             Err(error) => {
-                note_leftover(app, hold.release(&target).await);
+                give_back(hold, &target).await;
                 return Err(error);
             }
         };
@@ -300,15 +300,23 @@ impl<'a> Run<'a> {
             }
         };
         let staged: Vec<_> = proven.iter().map(|(table, proof)| (table.clone(), Some(proof.clone()))).collect();
+        let details = self.details.clone();
         let published =
-            publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, self.details)
-                .await;
-        note_leftover(self.app, self.hold.release(&self.target).await);
-        let published = published?;
-        if let Some(leftover) = &published.leftover {
-            note_leftover(self.app, Err(leftover.clone()));
+            publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, details).await;
+        match published {
+            Ok(published) => {
+                give_back(self.hold, &self.target).await;
+                Ok((published, proven))
+            }
+            Err(error) => {
+                if self.target.surely_not_switched(self.hold.run()) {
+                    self.give_up().await;
+                } else {
+                    give_back(self.hold, &self.target).await;
+                }
+                Err(error)
+            }
         }
-        Ok((published, proven))
     }
 
     async fn prove(&self) -> Result<Vec<(MaskedTable, Verified)>> {
@@ -330,16 +338,19 @@ impl<'a> Run<'a> {
         Ok(proven)
     }
 
-    /// Ends without publishing: what was staged is deleted, and the hold given back.
+    /// Ends without publishing: what was staged is deleted, and the hold given back. Why the run ended is the error to
+    /// tell, so a fault in here is only logged: the next run cleans up.
     pub(super) async fn give_up(self) {
-        note_leftover(self.app, self.hold.discard(&self.target).await);
+        if let Err(error) = self.hold.discard(&self.target).await {
+            tracing::warn!(reason = error.message(), "what the run had written is left to the next run to delete");
+        }
     }
 }
 
-/// Cleaning up failed, which changes nothing about how the run ended: the next run cleans up.
-fn note_leftover(app: &App, cleaned: Result<()>) {
-    if let Err(error) = cleaned {
-        app.engine.warn(format!("the masked location could not be cleaned up; the next run does it\n{error}"));
+/// The run is over, well or not; a hold that cannot be given back expires.
+async fn give_back(hold: Hold, target: &Target) {
+    if let Err(error) = hold.release(target).await {
+        tracing::warn!(reason = error.message(), "the hold on the masked location could not be given back");
     }
 }
 

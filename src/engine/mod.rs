@@ -4,6 +4,7 @@
 //! INVARIANT: no file listing is cached: every command lists once and reads what it listed.
 
 pub mod catalog;
+mod collect;
 pub mod connections;
 pub mod fault;
 pub mod functions;
