@@ -182,12 +182,7 @@ async fn renew(store: Store, run: String, expiry: Duration, mut etag: String) {
         match store.replace(&path, &etag, record).await {
             Ok(Some(renewed)) => etag = renewed,
             // A put whose answer was lost is sent again, and then finds its own work.
-            Ok(None)
-                if let Ok(Some((record, ours))) = holder(&store).await
-                    && record.run == run =>
-            {
-                etag = ours
-            }
+            Ok(None) if let Some(ours) = own_etag(&store, &run).await => etag = ours,
             Ok(None) => {
                 tracing::warn!("the hold on the masked location was taken over by another run");
                 return;
@@ -196,4 +191,10 @@ async fn renew(store: Store, run: String, expiry: Duration, mut etag: String) {
             Err(_) => tracing::warn!("the hold on the masked location could not be renewed"),
         }
     }
+}
+
+/// The etag of the hold, if it is this run's.
+async fn own_etag(store: &Store, run: &str) -> Option<String> {
+    let (record, etag) = holder(store).await.ok()??;
+    (record.run == run).then_some(etag)
 }
