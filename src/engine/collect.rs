@@ -70,13 +70,15 @@ impl Target {
         self.store.delete(&self.store.path(&format!("{MANIFESTS}/{run}.json"))?).await?;
         match self.folder() {
             Some(folder) => remove_folder(&folder.join("versions").join(run)),
-            None => {
-                for meta in self.store.list(&format!("versions/{run}")).await? {
-                    self.store.delete(&meta.location).await?;
-                }
-                Ok(())
-            }
+            None => self.delete_all(&self.store.list(&format!("versions/{run}")).await?).await,
         }
+    }
+
+    async fn delete_all(&self, objects: &[ObjectMeta]) -> Result<()> {
+        for meta in objects {
+            self.store.delete(&meta.location).await?;
+        }
+        Ok(())
     }
 
     /// Whether a run that failed while it published surely did not switch. On S3 nobody knows: a put whose answer was

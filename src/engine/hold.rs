@@ -261,3 +261,9 @@ impl Renewer {
         }
     }
 }
+
+/// The etag of the hold, if it is this run's.
+async fn own_etag(store: &Store, run: &str) -> Option<String> {
+    let (record, etag) = holder(store).await.ok()??;
+    (record.run == run).then_some(etag)
+}
