@@ -14,6 +14,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
 mod architecture;
+mod bad_input;
 mod house_rules;
 mod pipeline;
 mod support;
