@@ -40,7 +40,7 @@ pub(super) async fn run(args: &DiscoverArgs, app: &App) -> Result<()> {
             output::print(&format!("{text}\n"))?;
         }
     }
-    found.refusal(&app.settings().findings)
+    found.refusal(findings::accepted(app.settings()))
 }
 
 fn table(found: &Findings) -> String {

@@ -4,11 +4,16 @@ use bytes::Bytes;
 
 use super::app::App;
 use super::output;
-use crate::discover::{Collector, Document, Findings, LiveFindings};
+use crate::discover::{Accepted, Collector, Document, Findings, LiveFindings};
 use crate::engine::catalog::Database;
 use crate::error::{Error, Result, Said};
 use crate::model::{Location, TableSource};
-use crate::settings::{FindingsOrigin, Overrides};
+use crate::settings::{FindingsOrigin, Overrides, Settings};
+
+/// The findings that settings accept although nobody can act on them.
+pub(super) fn accepted(settings: &Settings) -> Accepted {
+    Accepted { unlocated: settings.findings.accept_unlocated, unmapped: settings.findings.accept_unmapped }
+}
 
 /// Puts `--findings` over the settings' sources.
 pub(super) fn with_sources(overrides: Overrides, sources: &[String]) -> Overrides {

@@ -140,11 +140,11 @@ fn dispatch(cli: Cli) -> Result<()> {
         }
         Command::Mask(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
-            app::with_app(&overrides, async |app| mask::run(&args, app).await)
+            app::with_writing_app(&overrides, async |app| mask::run(&args, app).await)
         }
         Command::Run(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
-            app::with_app(&overrides, async |app| run::run(&args, app).await)
+            app::with_writing_app(&overrides, async |app| run::run(&args, app).await)
         }
         Command::Verify(args) => app::with_app(&overrides, async |app| verify::run(&args, app).await),
         Command::Query(args) => {

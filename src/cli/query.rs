@@ -85,7 +85,7 @@ async fn print_answer(
     format: Format,
     file: Option<&PathBuf>,
 ) -> Result<()> {
-    let stream = execute(app, databases, statement).await?;
+    let stream = Box::pin(execute(app, databases, statement)).await?;
     match file {
         None => {
             let mut out = output::stdout_unlocked();

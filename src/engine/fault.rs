@@ -34,9 +34,8 @@ pub fn engine_fault(error: &DataFusionError) -> Error {
         DataFusionError::Plan(text) => {
             Error::usage("the statement cannot be planned").with("reason", &Said(first_line(text)))
         }
-        DataFusionError::SchemaError(schema, _) => {
-            Error::usage("the statement names something that is not there").with("reason", &Said(&schema.to_string()))
-        }
+        DataFusionError::SchemaError(schema, _) => Error::usage("the statement names something that is not there")
+            .with("reason", &Said(&schema.to_string().replace('\n', " "))),
         DataFusionError::NotImplemented(text) => {
             Error::usage("the statement uses something that is not supported").with("reason", &Said(first_line(text)))
         }

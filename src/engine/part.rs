@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::multipart::{MultipartStore, PartId};
@@ -12,8 +13,9 @@ use object_store::path::Path;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::collect::JournalEntry;
 use super::store::{Store, file_fault};
-use super::target::{JournalEntry, Target};
+use super::target::Target;
 use crate::error::{Error, Result};
 
 /// Bytes per part of a multipart upload. S3 allows 10,000 parts, so a file may have 156 GiB.
@@ -21,6 +23,8 @@ const PART_BYTES: usize = 16 * 1024 * 1024;
 const WRITE_FAULT: &str = "cannot write a masked file";
 /// Parts in flight per file.
 const PARTS_AT_ONCE: usize = 4;
+/// How long an abort is waited for.
+const ABORT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Opens the files of one run, under unique names.
 #[derive(Clone, Debug)]
@@ -215,25 +219,28 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// An upload that was not finished is aborted, so that nothing is left to pay for.
+    /// An upload that was not finished is aborted, so that nothing is left to pay for. What cannot be aborted now stays
+    /// in the journal, for the end of this run or the beginning of the next.
     fn drop(&mut self) {
-        if let Some((multipart, id)) = self.multipart.take() {
-            let path = self.path.clone();
-            self.parts.abort_all();
-            self.parts.detach_all();
-            let journal = self.store.path(&self.journal).ok();
-            let store = self.store.clone();
-            let abort = async move {
-                if multipart.abort_multipart(&path, &id).await.is_ok()
-                    && let Some(journal) = journal
-                {
-                    let _ = store.delete(&journal).await;
-                }
-            };
-            if Handle::try_current().is_err() {
-                self.io.block_on(abort);
+        let Some((multipart, id)) = self.multipart.take() else { return };
+        let (path, store, journal) = (self.path.clone(), self.store.clone(), self.store.path(&self.journal).ok());
+        let mut parts = std::mem::take(&mut self.parts);
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        self.io.spawn(async move {
+            let under_way = !parts.is_empty();
+            parts.shutdown().await;
+            let aborted = multipart.abort_multipart(&path, &id).await.is_ok();
+            // A part that was under way may still arrive after the abort: then it must be aborted again.
+            if aborted
+                && !under_way
+                && let Some(journal) = journal
+            {
+                let _ = store.delete(&journal).await;
             }
-        }
+            drop(done);
+        });
+        // Not `block_on`: that panics should the upload ever be dropped among asynchronous tasks.
+        let _ = wait.recv_timeout(ABORT_TIME_MAX);
     }
 }
 

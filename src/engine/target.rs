@@ -8,6 +8,7 @@
 //! _saltlake/versions/<run>.json           manifests
 //! _saltlake/receipts/<run>.json           receipts
 //! _saltlake/journal/<run>/<n>.json        multipart uploads that are under way
+//! _saltlake/journal/<run>/run.json        the run is about to switch: without it, its receipt would be a lie
 //! _saltlake/hold, _saltlake/hold.json     who is writing
 //! ```
 //!
@@ -17,8 +18,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use super::hold::Hold;
 use super::manifest::{MANIFEST_FORMAT, Manifest};
@@ -37,6 +39,8 @@ pub struct Target {
     pub grace: Duration,
     /// After how long without a sign of life a run on S3 counts as dead.
     pub hold_expiry: Duration,
+    /// The pool for sockets, where holds are renewed.
+    pub io: Handle,
 }
 
 /// The content of the S3 pointer.
@@ -91,7 +95,7 @@ impl Target {
         Ok(manifest)
     }
 
-    fn damaged(&self, name: &str) -> Error {
+    pub(super) fn damaged(&self, name: &str) -> Error {
         Error::failed("the masked location's bookkeeping cannot be read")
             .with("location", self.store.location())
             .with("file", &Said(name))
@@ -124,69 +128,29 @@ impl Target {
     async fn switch_object(&self, hold: &Hold, manifest: &Manifest) -> Result<()> {
         let pointer = Pointer { version: Some(manifest.version.clone()), writer: manifest.version.clone() };
         let bytes = serde_json::to_vec(&pointer).map_err(|_| Error::failed("cannot write the pointer as JSON"))?;
-        let switched = self.store.replace(&self.store.path(POINTER)?, hold.pointer_etag(), bytes).await?;
-        switched.map(|_| ()).ok_or_else(|| {
-            Error::refused("another run took the masked location over while this one was writing")
-                .with("location", self.store.location())
-                .hint("nothing was published by this run; run it again")
-        })
+        let path = self.store.path(POINTER)?;
+        let switched = self.store.replace(&path, hold.pointer_etag(), bytes).await;
+        if matches!(switched, Ok(Some(_))) || self.points_to(&path, &manifest.version).await {
+            return Ok(());
+        }
+        switched?;
+        Err(lost(self).hint("nothing was published by this run; run it again"))
     }
 
-    /// Deletes what no version needs: table folders of dead runs and of versions past their grace period, and multipart
-    /// uploads that a dead run left open.
-    pub async fn collect(&self, hold: &Hold, current: Option<&Manifest>, now: DateTime<Utc>) -> Result<()> {
-        let grace = chrono::Duration::from_std(self.grace).unwrap_or(chrono::Duration::MAX);
-        let kept = current.map(|manifest| manifest.kept_folders(now, grace)).unwrap_or_default();
-        self.abort_uploads(hold.run()).await?;
-        match self.folder() {
-            Some(folder) => collect_folder(&folder, &kept, hold.run()),
-            None => self.collect_objects(&kept, hold.run()).await,
-        }
-    }
-
-    async fn collect_objects(&self, kept: &BTreeSet<String>, run: &str) -> Result<()> {
-        for meta in self.store.list("versions").await? {
-            let Some(relative) = self.store.relative(&meta.location) else { continue };
-            let mut parts = relative.trim_start_matches("versions/").splitn(3, '/');
-            let (Some(owner), Some(table)) = (parts.next(), parts.next()) else { continue };
-            if owner != run && !kept.contains(&format!("{owner}/{table}")) {
-                self.store.delete(&meta.location).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Aborts the multipart uploads in the journals of other runs.
-    async fn abort_uploads(&self, run: &str) -> Result<()> {
-        let Some(multipart) = self.store.bucket().multipart.clone() else { return Ok(()) };
-        for meta in self.store.list("_saltlake/journal").await? {
-            let relative = self.store.relative(&meta.location).unwrap_or_default();
-            if relative.split('/').nth(2) == Some(run) {
-                continue;
-            }
-            if let Some((bytes, _)) = self.store.read(&meta.location).await?
-                && let Ok(upload) = serde_json::from_slice::<JournalEntry>(&bytes)
-            {
-                let path = object_store::path::Path::parse(&upload.path).map_err(|_| self.damaged(relative))?;
-                // An upload that is gone already is as good as aborted.
-                let _ = multipart.abort_multipart(&path, &upload.upload_id).await;
-            }
-            self.store.delete(&meta.location).await?;
-        }
-        Ok(())
+    /// Whether the pointer names a version, as far as can be seen: the answer to its switch may have been lost.
+    async fn points_to(&self, path: &Path, version: &str) -> bool {
+        let Ok(Some((bytes, _))) = self.store.read(path).await else { return false };
+        serde_json::from_slice::<Pointer>(&bytes).is_ok_and(|pointer| pointer.version.as_deref() == Some(version))
     }
 }
 
-/// A multipart upload that is under way.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct JournalEntry {
-    /// The object's full path in its bucket.
-    pub(super) path: String,
-    /// The store's id of the upload.
-    pub(super) upload_id: String,
+/// Another run holds the location now.
+pub(super) fn lost(target: &Target) -> Error {
+    Error::refused("another run took the masked location over while this one was writing")
+        .with("location", target.store.location())
 }
 
-fn read_link(folder: &std::path::Path) -> Result<Option<String>> {
+pub(super) fn read_link(folder: &std::path::Path) -> Result<Option<String>> {
     let link = folder.join("versions").join("current");
     match std::fs::read_link(&link) {
         Ok(version) => Ok(Some(version.to_string_lossy().into_owned())),
@@ -229,22 +193,28 @@ fn switch_link(folder: &std::path::Path, manifest: &Manifest) -> Result<()> {
         }
     }
     sync_folder(&own).map_err(fault)?;
+    // The links of new tables come first: until the switch they lead nowhere, after it they must be there.
+    let wanted = link_tables(folder, manifest).map_err(fault)?;
     replace_link(std::path::Path::new(&manifest.version), &versions.join("current")).map_err(fault)?;
     sync_folder(&versions).map_err(fault)?;
-    plain_links(folder, manifest).map_err(fault)
+    unlink_others(folder, &wanted).map_err(fault)
 }
 
 fn sync_folder(folder: &std::path::Path) -> std::io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
+/// What the links of tables lead to.
+fn current_folder() -> PathBuf {
+    std::path::Path::new("versions").join("current")
+}
+
 /// `<table>` in the masked folder leads to the table of the current version, for readers that know only paths.
-fn plain_links(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result<()> {
-    let current = std::path::Path::new("versions").join("current");
+fn link_tables(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result<BTreeSet<String>> {
     let wanted: BTreeSet<String> = manifest.tables.keys().map(|name| folder_name(name)).collect();
     for table in &wanted {
         let link = folder.join(table);
-        let target = current.join(table);
+        let target = current_folder().join(table);
         match std::fs::read_link(&link) {
             Ok(existing) if existing == target => {}
             Ok(_) => replace_link(&target, &link)?,
@@ -252,10 +222,15 @@ fn plain_links(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result
             Err(error) => return Err(error),
         }
     }
+    Ok(wanted)
+}
+
+/// Removes the links of tables that the current version does not have.
+fn unlink_others(folder: &std::path::Path, wanted: &BTreeSet<String>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let ours = std::fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(&current));
+        let ours = std::fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(current_folder()));
         if ours && !wanted.contains(&name) {
             std::fs::remove_file(entry.path())?;
         }
@@ -277,51 +252,6 @@ pub(crate) fn reject_foreign(target: &Target, tables: &BTreeSet<String>) -> Resu
                 .with("path", &link.display())
                 .hint("move it away, or set `[masked] location` to an empty folder"));
         }
-    }
-    Ok(())
-}
-
-fn collect_folder(folder: &std::path::Path, kept: &BTreeSet<String>, run: &str) -> Result<()> {
-    let versions = folder.join("versions");
-    let fault = |error: std::io::Error| file_fault(&error, &versions, "cannot clean up old versions");
-    let entries = match std::fs::read_dir(&versions) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(fault(error)),
-    };
-    let current = read_link(folder)?;
-    for entry in entries {
-        let entry = entry.map_err(fault)?;
-        let owner = entry.file_name().to_string_lossy().into_owned();
-        if owner == run || !entry.file_type().map_err(fault)?.is_dir() {
-            continue;
-        }
-        collect_version(&entry.path(), &owner, kept, current.as_deref() == Some(&owner)).map_err(fault)?;
-    }
-    Ok(())
-}
-
-fn collect_version(
-    path: &std::path::Path,
-    owner: &str,
-    kept: &BTreeSet<String>,
-    is_current: bool,
-) -> std::io::Result<()> {
-    let mut empty = true;
-    for table in std::fs::read_dir(path)? {
-        let table = table?;
-        let name = table.file_name().to_string_lossy().into_owned();
-        let linked = table.file_type()?.is_symlink();
-        if kept.contains(&format!("{owner}/{name}")) || (is_current && linked) {
-            empty = false;
-        } else if linked {
-            std::fs::remove_file(table.path())?;
-        } else {
-            std::fs::remove_dir_all(table.path())?;
-        }
-    }
-    if empty && !is_current {
-        std::fs::remove_dir(path)?;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use super::{Clock, CreateMasked, SourceFile, Spent, WrittenFile, plan_query, sou
 use crate::engine::Engine;
 use crate::engine::catalog::Database;
 use crate::engine::fault::engine_fault;
+use crate::engine::functions::unmasked_cells;
 use crate::engine::lake::TableFiles;
 use crate::engine::progress::Progress;
 use crate::engine::statement::keys_of;
@@ -185,8 +186,14 @@ async fn masked_side(
         check_shapes(&name, &shared, batch, &counted)?;
         Ok(batch.clone())
     })
-    .await?;
+    .await
+    .map_err(|error| named(error, table))?;
     Ok((sum, cells.load(std::sync::atomic::Ordering::Relaxed), schema))
+}
+
+/// Adds the table to an error that came from deep below it.
+fn named(error: Error, table: &TableName) -> Error {
+    if error.kind() == crate::error::ErrorKind::Failed { error.with("table", table) } else { error }
 }
 
 /// Counts the cells that a mask cannot have written.
@@ -198,8 +205,7 @@ fn check_shapes(
 ) -> Result<()> {
     for ((check, column), field) in checks.iter().zip(batch.columns()).zip(batch.schema().fields()) {
         let Some(mask) = check else { continue };
-        let unmasked = saltlake_udfs::unmasked_cells(&mask.function, &mask.arguments, column.as_ref())
-            .map_err(|error| engine_fault(&error))?;
+        let unmasked = unmasked_cells(&mask.function, &mask.arguments, column.as_ref())?;
         if unmasked > 0 {
             return Err(Error::refused("a masked column holds cells that its mask cannot have written")
                 .with("column", &ColumnRef { table: table.clone(), column: field.name().clone() })
