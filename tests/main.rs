@@ -20,6 +20,6 @@ mod cloud;
 mod contracts;
 mod house_rules;
 mod pipeline;
-mod scripts;
 mod samples;
+mod scripts;
 mod support;
