@@ -301,15 +301,26 @@ impl<'a> Run<'a> {
             }
         };
         let staged: Vec<_> = proven.iter().map(|(table, proof)| (table.clone(), Some(proof.clone()))).collect();
+        let details = self.details.clone();
         let published =
-            publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, self.details)
-                .await;
-        note_leftover(self.app, self.hold.release(&self.target).await);
-        let published = published?;
-        if let Some(leftover) = &published.leftover {
-            note_leftover(self.app, Err(leftover.clone()));
+            publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, details).await;
+        match published {
+            Ok(published) => {
+                note_leftover(self.app, self.hold.release(&self.target).await);
+                if let Some(leftover) = &published.leftover {
+                    note_leftover(self.app, Err(leftover.clone()));
+                }
+                Ok((published, proven))
+            }
+            Err(error) => {
+                if self.target.surely_not_switched(self.hold.run()) {
+                    self.give_up().await;
+                } else {
+                    note_leftover(self.app, self.hold.release(&self.target).await);
+                }
+                Err(error)
+            }
         }
-        Ok((published, proven))
     }
 
     async fn prove(&self) -> Result<Vec<(MaskedTable, Verified)>> {

@@ -96,12 +96,31 @@ impl Manifest {
         self.tables.iter().map(|(name, table)| format!("{}/{}", table.run, folder_name(name))).collect()
     }
 
-    /// The table folders that must stay: of this version, and of versions whose grace period runs at `now`.
-    pub fn kept_folders(&self, now: DateTime<Utc>, grace: chrono::Duration) -> BTreeSet<String> {
-        let mut kept = self.folders();
-        for retired in self.retired.iter().filter(|retired| retired.replaced_at + grace > now) {
-            kept.extend(retired.folders.iter().cloned());
+    /// The versions that must stay: this one, and those whose grace period runs at `now`. With their table folders.
+    pub fn kept(&self, now: DateTime<Utc>, grace: std::time::Duration) -> Kept {
+        let mut kept = Kept { versions: BTreeSet::from([self.version.clone()]), folders: self.folders() };
+        for retired in self.retired.iter().filter(|retired| retired.in_grace(now, grace)) {
+            kept.versions.insert(retired.version.clone());
+            kept.folders.extend(retired.folders.iter().cloned());
         }
         kept
     }
+}
+
+impl Retired {
+    /// Whether its grace period runs at `now`.
+    pub fn in_grace(&self, now: DateTime<Utc>, grace: std::time::Duration) -> bool {
+        // A grace period that is too long for the calendar never ends.
+        let end = chrono::Duration::from_std(grace).ok().and_then(|grace| self.replaced_at.checked_add_signed(grace));
+        end.is_none_or(|end| end > now)
+    }
+}
+
+/// What readers may still use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Versions.
+    pub versions: BTreeSet<String>,
+    /// Table folders, as `<run>/<table>`.
+    pub folders: BTreeSet<String>,
 }

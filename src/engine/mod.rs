@@ -4,6 +4,7 @@
 //! INVARIANT: no file listing is cached: every command lists once and reads what it listed.
 
 pub mod catalog;
+mod collect;
 pub mod connections;
 pub mod fault;
 pub mod functions;
@@ -13,7 +14,7 @@ pub mod lake;
 pub mod manifest;
 pub mod part;
 pub mod progress;
-mod schema;
+pub(crate) mod schema;
 pub mod statement;
 pub mod store;
 pub mod table;

@@ -12,8 +12,9 @@ use object_store::path::Path;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::collect::JournalEntry;
 use super::store::{Store, file_fault};
-use super::target::{JournalEntry, Target};
+use super::target::Target;
 use crate::error::{Error, Result};
 
 /// Bytes per part of a multipart upload. S3 allows 10,000 parts, so a file may have 156 GiB.

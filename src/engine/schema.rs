@@ -83,6 +83,30 @@ fn plain(field: &FieldRef) -> FieldRef {
     Arc::new(Field::new(field.name(), field.data_type().clone(), field.is_nullable()))
 }
 
+/// A field of the same name and type, without the metadata that a file's writer gave it or the fields below it.
+///
+/// Metadata is free text: it may hold a cell, such as an example of a value.
+pub(crate) fn bare(field: &Field) -> Field {
+    let below = |field: &FieldRef| Arc::new(bare(field));
+    let data_type = match field.data_type() {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(below).collect()),
+        DataType::List(item) => DataType::List(below(item)),
+        DataType::LargeList(item) => DataType::LargeList(below(item)),
+        DataType::ListView(item) => DataType::ListView(below(item)),
+        DataType::LargeListView(item) => DataType::LargeListView(below(item)),
+        DataType::FixedSizeList(item, length) => DataType::FixedSizeList(below(item), *length),
+        DataType::Map(entries, sorted) => DataType::Map(below(entries), *sorted),
+        DataType::RunEndEncoded(ends, values) => DataType::RunEndEncoded(below(ends), below(values)),
+        DataType::Dictionary(key, value) => {
+            // The values' type stands in no field of its own.
+            let value = bare(&Field::new("", value.as_ref().clone(), true));
+            DataType::Dictionary(key.clone(), Box::new(value.data_type().clone()))
+        }
+        other => other.clone(),
+    };
+    field.clone().with_metadata(std::collections::HashMap::new()).with_data_type(data_type)
+}
+
 /// A DMS change file begins with a text column named `Op`.
 fn is_operation(schema: &Schema, field: &Field) -> bool {
     field.name() == DMS_OPERATION

@@ -8,6 +8,7 @@
 //! _saltlake/versions/<run>.json           manifests
 //! _saltlake/receipts/<run>.json           receipts
 //! _saltlake/journal/<run>/<n>.json        multipart uploads that are under way
+//! _saltlake/journal/<run>/run.json        the run is about to switch: without it, its receipt would be a lie
 //! _saltlake/hold, _saltlake/hold.json     who is writing
 //! ```
 //!
@@ -17,7 +18,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
@@ -95,7 +95,7 @@ impl Target {
         Ok(manifest)
     }
 
-    fn damaged(&self, name: &str) -> Error {
+    pub(super) fn damaged(&self, name: &str) -> Error {
         Error::failed("the masked location's bookkeeping cannot be read")
             .with("location", self.store.location())
             .with("file", &Said(name))
@@ -134,9 +134,7 @@ impl Target {
             return Ok(());
         }
         switched?;
-        Err(Error::refused("another run took the masked location over while this one was writing")
-            .with("location", self.store.location())
-            .hint("nothing was published by this run; run it again"))
+        Err(lost(self).hint("nothing was published by this run; run it again"))
     }
 
     /// Whether the pointer names a version, as far as can be seen: the answer to its switch may have been lost.
@@ -144,90 +142,15 @@ impl Target {
         let Ok(Some((bytes, _))) = self.store.read(path).await else { return false };
         serde_json::from_slice::<Pointer>(&bytes).is_ok_and(|pointer| pointer.version.as_deref() == Some(version))
     }
-
-    /// Deletes what no version needs: table folders of dead runs and of versions past their grace period, and multipart
-    /// uploads that a dead run left open.
-    ///
-    /// INVARIANT: on S3, a run whose hold was taken over may not know it yet. So only what belongs to runs that began
-    /// before this one is deleted, and only while the hold lasts: whoever took over began later.
-    pub async fn collect(&self, hold: &Hold, current: Option<&Manifest>, now: DateTime<Utc>) -> Result<()> {
-        let grace = chrono::Duration::from_std(self.grace).unwrap_or(chrono::Duration::MAX);
-        let kept = current.map(|manifest| manifest.kept_folders(now, grace)).unwrap_or_default();
-        if let Some(folder) = self.folder() {
-            return collect_folder(&folder, &kept, hold.run());
-        }
-        self.abort_uploads(|owner| owner < hold.run(), || hold.check()).await?;
-        for meta in self.store.list("versions").await? {
-            let Some((owner, table)) = self.store.relative(&meta.location).and_then(owner_and_table) else { continue };
-            if owner < hold.run() && !kept.contains(&format!("{owner}/{table}")) {
-                hold.check()?;
-                self.store.delete(&meta.location).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes what a run has written, and aborts its uploads. It must not have been published.
-    pub(super) async fn discard(&self, hold: &Hold) -> Result<()> {
-        if let Some(folder) = self.folder() {
-            let own = folder.join("versions").join(hold.run());
-            return match std::fs::remove_dir_all(&own) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(file_fault(&error, &own, "cannot clean up after the run"))
-                }
-                _ => Ok(()),
-            };
-        }
-        self.abort_uploads(|owner| owner == hold.run(), || Ok(())).await?;
-        for meta in self.store.list(&format!("versions/{}", hold.run())).await? {
-            self.store.delete(&meta.location).await?;
-        }
-        Ok(())
-    }
-
-    /// Aborts the multipart uploads in the journals of some runs. One that cannot be aborted stays in its journal.
-    async fn abort_uploads(&self, of: impl Fn(&str) -> bool, may: impl Fn() -> Result<()>) -> Result<()> {
-        let Some(multipart) = self.store.bucket().multipart.clone() else { return Ok(()) };
-        for meta in self.store.list("_saltlake/journal").await? {
-            let relative = self.store.relative(&meta.location).unwrap_or_default();
-            if !relative.split('/').nth(2).is_some_and(&of) {
-                continue;
-            }
-            may()?;
-            if let Some((bytes, _)) = self.store.read(&meta.location).await?
-                && let Ok(upload) = serde_json::from_slice::<JournalEntry>(&bytes)
-            {
-                let path = Path::parse(&upload.path).map_err(|_| self.damaged(relative))?;
-                match multipart.abort_multipart(&path, &upload.upload_id).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(_) => {
-                        tracing::warn!(journal = %relative, "an unfinished upload cannot be aborted");
-                        continue;
-                    }
-                }
-            }
-            self.store.delete(&meta.location).await?;
-        }
-        Ok(())
-    }
 }
 
-/// The run and the table folder of a path such as `versions/<run>/<table>/part.parquet`.
-fn owner_and_table(relative: &str) -> Option<(&str, &str)> {
-    let mut parts = relative.strip_prefix("versions/")?.splitn(3, '/');
-    Some((parts.next()?, parts.next()?))
+/// Another run holds the location now.
+pub(super) fn lost(target: &Target) -> Error {
+    Error::refused("another run took the masked location over while this one was writing")
+        .with("location", target.store.location())
 }
 
-/// A multipart upload that is under way.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct JournalEntry {
-    /// The object's full path in its bucket.
-    pub(super) path: String,
-    /// The store's id of the upload.
-    pub(super) upload_id: String,
-}
-
-fn read_link(folder: &std::path::Path) -> Result<Option<String>> {
+pub(super) fn read_link(folder: &std::path::Path) -> Result<Option<String>> {
     let link = folder.join("versions").join("current");
     match std::fs::read_link(&link) {
         Ok(version) => Ok(Some(version.to_string_lossy().into_owned())),
@@ -270,22 +193,28 @@ fn switch_link(folder: &std::path::Path, manifest: &Manifest) -> Result<()> {
         }
     }
     sync_folder(&own).map_err(fault)?;
+    // The links of new tables come first: until the switch they lead nowhere, after it they must be there.
+    let wanted = link_tables(folder, manifest).map_err(fault)?;
     replace_link(std::path::Path::new(&manifest.version), &versions.join("current")).map_err(fault)?;
     sync_folder(&versions).map_err(fault)?;
-    plain_links(folder, manifest).map_err(fault)
+    unlink_others(folder, &wanted).map_err(fault)
 }
 
 fn sync_folder(folder: &std::path::Path) -> std::io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
+/// What the links of tables lead to.
+fn current_folder() -> PathBuf {
+    std::path::Path::new("versions").join("current")
+}
+
 /// `<table>` in the masked folder leads to the table of the current version, for readers that know only paths.
-fn plain_links(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result<()> {
-    let current = std::path::Path::new("versions").join("current");
+fn link_tables(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result<BTreeSet<String>> {
     let wanted: BTreeSet<String> = manifest.tables.keys().map(|name| folder_name(name)).collect();
     for table in &wanted {
         let link = folder.join(table);
-        let target = current.join(table);
+        let target = current_folder().join(table);
         match std::fs::read_link(&link) {
             Ok(existing) if existing == target => {}
             Ok(_) => replace_link(&target, &link)?,
@@ -293,10 +222,15 @@ fn plain_links(folder: &std::path::Path, manifest: &Manifest) -> std::io::Result
             Err(error) => return Err(error),
         }
     }
+    Ok(wanted)
+}
+
+/// Removes the links of tables that the current version does not have.
+fn unlink_others(folder: &std::path::Path, wanted: &BTreeSet<String>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let ours = std::fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(&current));
+        let ours = std::fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(current_folder()));
         if ours && !wanted.contains(&name) {
             std::fs::remove_file(entry.path())?;
         }
@@ -315,51 +249,6 @@ pub(crate) fn reject_foreign(target: &Target, tables: &BTreeSet<String>) -> Resu
                 .with("path", &link.display())
                 .hint("move it away, or set `[masked] location` to an empty folder"));
         }
-    }
-    Ok(())
-}
-
-fn collect_folder(folder: &std::path::Path, kept: &BTreeSet<String>, run: &str) -> Result<()> {
-    let versions = folder.join("versions");
-    let fault = |error: std::io::Error| file_fault(&error, &versions, "cannot clean up old versions");
-    let entries = match std::fs::read_dir(&versions) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(fault(error)),
-    };
-    let current = read_link(folder)?;
-    for entry in entries {
-        let entry = entry.map_err(fault)?;
-        let owner = entry.file_name().to_string_lossy().into_owned();
-        if owner == run || !entry.file_type().map_err(fault)?.is_dir() {
-            continue;
-        }
-        collect_version(&entry.path(), &owner, kept, current.as_deref() == Some(&owner)).map_err(fault)?;
-    }
-    Ok(())
-}
-
-fn collect_version(
-    path: &std::path::Path,
-    owner: &str,
-    kept: &BTreeSet<String>,
-    is_current: bool,
-) -> std::io::Result<()> {
-    let mut empty = true;
-    for table in std::fs::read_dir(path)? {
-        let table = table?;
-        let name = table.file_name().to_string_lossy().into_owned();
-        let linked = table.file_type()?.is_symlink();
-        if kept.contains(&format!("{owner}/{name}")) || (is_current && linked) {
-            empty = false;
-        } else if linked {
-            std::fs::remove_file(table.path())?;
-        } else {
-            std::fs::remove_dir_all(table.path())?;
-        }
-    }
-    if empty && !is_current {
-        std::fs::remove_dir(path)?;
     }
     Ok(())
 }

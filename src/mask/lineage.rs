@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
-use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, Subquery};
 
 use crate::engine::fault::engine_fault;
 use crate::engine::functions::is_mask;
@@ -32,7 +33,8 @@ pub struct MaskUse {
 
 /// Per output column: the raw columns of `database` that it shows unmasked.
 ///
-/// INVARIANT: errs on the side of naming too many. A node that is not understood shows everything below it.
+/// INVARIANT: errs on the side of naming too many. A node that is not understood shows everything below it, and a
+/// column of an outer query everything that the whole statement reads.
 pub fn unmasked(plan: &LogicalPlan, database: &str) -> Result<Vec<(String, Flow)>> {
     let lake = Lake { database, whole: raw_columns(plan, database)? };
     let flows = flows_of(plan, &lake)?;
@@ -42,15 +44,39 @@ pub fn unmasked(plan: &LogicalPlan, database: &str) -> Result<Vec<(String, Flow)
 
 /// The output columns that are a masking call and nothing else.
 pub fn masks(plan: &LogicalPlan) -> BTreeMap<String, MaskUse> {
-    let mut masks = BTreeMap::new();
-    if let LogicalPlan::Projection(projection) = plan {
-        for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
-            if let Some(mask) = mask_use(expr) {
-                masks.insert(field.name().clone(), mask);
-            }
+    let fields = plan.schema().fields().iter().enumerate();
+    fields.filter_map(|(index, field)| Some((field.name().clone(), mask_at(plan, index)?))).collect()
+}
+
+/// The mask that makes an output column, through nodes that pass values on as they are.
+fn mask_at(plan: &LogicalPlan, index: usize) -> Option<MaskUse> {
+    match plan {
+        LogicalPlan::Projection(projection) => mask_of(projection.expr.get(index)?, &projection.input),
+        LogicalPlan::Aggregate(aggregate) => {
+            let grouped = aggregate.group_expr.get(index).filter(|expr| !matches!(expr, Expr::GroupingSet(_)))?;
+            mask_of(grouped, &aggregate.input)
         }
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::Distinct(Distinct::All(_)) => mask_at(plan.inputs().first()?, index),
+        LogicalPlan::Union(union) => {
+            let mut masks = union.inputs.iter().map(|input| mask_at(input, index));
+            let first = masks.next()??;
+            masks.all(|mask| mask.as_ref() == Some(&first)).then_some(first)
+        }
+        _ => None,
     }
-    masks
+}
+
+fn mask_of(expr: &Expr, input: &LogicalPlan) -> Option<MaskUse> {
+    match expr {
+        Expr::Alias(alias) => mask_of(&alias.expr, input),
+        Expr::Column(column) => mask_at(input, position(input.schema(), column)?),
+        other => mask_use(other),
+    }
 }
 
 fn mask_use(expr: &Expr) -> Option<MaskUse> {
@@ -122,7 +148,56 @@ fn flows_of(plan: &LogicalPlan, lake: &Lake<'_>) -> Result<Vec<Flow>> {
                     flow.extend(other);
                 }
             }
-            united
+            LogicalPlan::Union(_) => {
+                let mut united = first()?;
+                for input in inputs.iter().skip(1) {
+                    for (flow, other) in united.iter_mut().zip(self.flows_of(input)?) {
+                        flow.extend(other);
+                    }
+                }
+                united
+            }
+            LogicalPlan::EmptyRelation(_) => vec![Flow::new(); plan.schema().fields().len()],
+            _ => self.everything(plan)?,
+        })
+    }
+
+    /// Every raw column below a node, for each of its outputs.
+    fn everything(&self, plan: &LogicalPlan) -> Result<Vec<Flow>> {
+        let all = if reaches_out(plan)? { self.whole.clone() } else { scanned(plan, self.database)? };
+        Ok(vec![all; plan.schema().fields().len()])
+    }
+
+    fn exprs(&self, all: &[Expr], schema: &DFSchema, below: &[Flow]) -> Result<Vec<Flow>> {
+        all.iter()
+            .map(|expr| {
+                let mut flow = Flow::new();
+                self.gather(expr, schema, below, &mut flow)?;
+                Ok(flow)
+            })
+            .collect()
+    }
+
+    fn gather(&self, expr: &Expr, schema: &DFSchema, below: &[Flow], flow: &mut Flow) -> Result<()> {
+        match expr {
+            Expr::Column(column) => {
+                match position(schema, column).and_then(|index| below.get(index)) {
+                    Some(found) => flow.extend(found.iter().cloned()),
+                    None => flow.extend(below.iter().flatten().cloned()),
+                }
+                return Ok(());
+            }
+            Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => {
+                // The first argument is masked. The others are literals, or the function refuses them.
+                return call.args.iter().skip(1).try_for_each(|argument| self.gather(argument, schema, below, flow));
+            }
+            Expr::AggregateFunction(call) if call.func.name() == "count" => return Ok(()),
+            Expr::OuterReferenceColumn(..) => flow.extend(self.whole.iter().cloned()),
+            Expr::ScalarSubquery(subquery)
+            | Expr::InSubquery(InSubquery { subquery, .. })
+            | Expr::Exists(Exists { subquery, .. })
+            | Expr::SetComparison(SetComparison { subquery, .. }) => self.gather_subquery(subquery, flow)?,
+            _ => {}
         }
         LogicalPlan::EmptyRelation(_) => vec![Flow::new(); plan.schema().fields().len()],
         _ => everything(plan, lake)?,
@@ -153,12 +228,8 @@ fn raw_columns(plan: &LogicalPlan, database: &str) -> Result<Flow> {
             && scan.table_name.schema() == Some(database)
         {
             let table = TableName::new(database, scan.table_name.table());
-            all.extend(
-                scan.projected_schema
-                    .fields()
-                    .iter()
-                    .map(|field| ColumnRef { table: table.clone(), column: field.name().clone() }),
-            );
+            let fields = scan.projected_schema.fields().iter();
+            all.extend(fields.map(|field| ColumnRef { table: table.clone(), column: field.name().clone() }));
         }
         Ok(TreeNodeRecursion::Continue)
     });
@@ -220,7 +291,7 @@ fn gather(expr: &Expr, schema: &DFSchema, below: &[Flow], lake: &Lake<'_>, flow:
         Ok(TreeNodeRecursion::Continue)
     });
     visited.map_err(|error| engine_fault(&error))?;
-    failed.map_or(Ok(()), Err)
+    Ok(found)
 }
 
 fn position(schema: &DFSchema, column: &Column) -> Option<usize> {

@@ -7,6 +7,7 @@
 pub mod ctas;
 pub mod lineage;
 mod paths;
+mod queue;
 mod recognise;
 pub mod row_hash;
 mod splice;

@@ -150,8 +150,14 @@ async fn masked_side(
         check_shapes(&name, &shared, batch, &counted)?;
         Ok(batch.clone())
     })
-    .await?;
+    .await
+    .map_err(|error| named(error, table))?;
     Ok((sum, cells.load(std::sync::atomic::Ordering::Relaxed), schema))
+}
+
+/// Adds the table to an error that came from deep below it.
+fn named(error: Error, table: &TableName) -> Error {
+    if error.kind() == crate::error::ErrorKind::Failed { error.with("table", table) } else { error }
 }
 
 /// Counts the cells that a mask cannot have written.

@@ -28,14 +28,12 @@ pub struct Publication {
     pub receipt: String,
     /// The tables that this run wrote.
     pub tables: Vec<String>,
-    /// Why what no version needs could not be deleted, if so. The next run does it.
-    pub leftover: Option<Error>,
 }
 
 /// A new version id: sorts by time, and no two are equal.
 pub fn new_version(now: DateTime<Utc>) -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), random.get(..8).unwrap_or_default())
+    format!("{}-{}", now.format("%Y%m%dT%H%M%S%3fZ"), random.get(..8).unwrap_or_default())
 }
 
 /// The keys that each table of a run will use, against those of the current version.
@@ -86,9 +84,8 @@ pub fn next_manifest(
     let mut next = Manifest::empty(version, &target.database, now);
     next.format = MANIFEST_FORMAT;
     if let Some(current) = current {
-        let grace = chrono::Duration::from_std(target.grace).unwrap_or(chrono::Duration::MAX);
         next.tables.clone_from(&current.tables);
-        next.retired = current.retired.iter().filter(|old| old.replaced_at + grace > now).cloned().collect();
+        next.retired = current.retired.iter().filter(|old| old.in_grace(now, target.grace)).cloned().collect();
         next.retired.push(Retired { version: current.version.clone(), replaced_at: now, folders: current.folders() });
     }
     for name in dropped {
@@ -137,6 +134,7 @@ pub async fn publish(
     let receipt = Receipt::new(&version, now, staged, dropped, details);
     tracing::info!(version = %version, "publish: writing the receipt");
     let bytes = serde_json::to_vec_pretty(&receipt).map_err(|_| Error::failed("cannot write the receipt as JSON"))?;
+    target.announce(hold).await?;
     target.store.write(&target.store.path(&receipt_path)?, bytes).await?;
     target.switch(hold, &manifest).await?;
     tracing::info!(version = %version, "publish: cleaning up");
@@ -146,6 +144,5 @@ pub async fn publish(
         version,
         receipt: receipt_path,
         tables: staged.iter().map(|(table, _)| table.table.to_string()).collect(),
-        leftover,
     })
 }

@@ -178,6 +178,11 @@ impl Running {
         String::from_utf8_lossy(&fs::read(&self.stderr).unwrap()).into_owned()
     }
 
+    /// The file that its standard error goes to.
+    pub(crate) fn stderr_path(&self) -> PathBuf {
+        self.stderr.clone()
+    }
+
     /// Whether it still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
