@@ -68,14 +68,10 @@ impl Target {
         let journal = self.store.list(&format!("{JOURNAL}/{run}")).await?;
         self.settle(&journal, |owner| owner == run, &BTreeSet::new(), || Ok(())).await?;
         self.store.delete(&self.store.path(&format!("{MANIFESTS}/{run}.json"))?).await?;
-        match self.folder() {
-            Some(folder) => remove_folder(&folder.join("versions").join(run)),
-            None => self.delete_all(&self.store.list(&format!("versions/{run}")).await?).await,
+        if let Some(folder) = self.folder() {
+            return remove_folder(&folder.join("versions").join(run));
         }
-    }
-
-    async fn delete_all(&self, objects: &[ObjectMeta]) -> Result<()> {
-        for meta in objects {
+        for meta in self.store.list(&format!("versions/{run}")).await? {
             self.store.delete(&meta.location).await?;
         }
         Ok(())

@@ -28,6 +28,8 @@ pub struct Publication {
     pub receipt: String,
     /// The tables that this run wrote.
     pub tables: Vec<String>,
+    /// Why what no version needs could not be deleted, if so. The next run does it.
+    pub leftover: Option<Error>,
 }
 
 /// A new version id: sorts by time, and no two are equal.
@@ -144,5 +146,6 @@ pub async fn publish(
         version,
         receipt: receipt_path,
         tables: staged.iter().map(|(table, _)| table.table.to_string()).collect(),
+        leftover,
     })
 }
