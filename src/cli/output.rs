@@ -77,9 +77,11 @@ pub(super) fn print_error(error: &Error) {
         ErrorKind::Failed | ErrorKind::Usage => "error",
     };
     let text = error.to_string();
-    let text =
-        if error.kind() == ErrorKind::Interrupted { text.trim_start_matches("stopped").trim_start() } else { &text };
-    note(&format!("{}: {text}", painted(label, "1;31")));
+    // A stop needs no message: its label says it.
+    match text.strip_prefix(label) {
+        Some(rest) => note(&format!("{}{rest}", painted(label, "1;31"))),
+        None => note(&format!("{}: {text}", painted(label, "1;31"))),
+    }
 }
 
 /// Prints a warning.

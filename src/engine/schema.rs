@@ -33,7 +33,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                 Some(position) => {
                     let Some(known) = fields.get_mut(position) else { continue };
                     let united = unite_types(known.data_type(), field.data_type(), merge_schemas)
-                        .ok_or_else(|| differs(files, index, field.name(), "its type differs"))?;
+                        .ok_or_else(|| differs(files, index, field.name(), "its type differs", merge_schemas))?;
                     let nullable = known.is_nullable() || field.is_nullable();
                     *known = Arc::new(Field::new(known.name(), united, nullable));
                 }
@@ -41,7 +41,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                     let added = Arc::new(Field::new(field.name(), field.data_type().clone(), true));
                     if is_operation(schema, field) { fields.insert(0, added) } else { fields.push(added) }
                 }
-                None => return Err(differs(files, index, field.name(), "only this file has it")),
+                None => return Err(differs(files, index, field.name(), "only this file has it", merge_schemas)),
             }
         }
         for known in &mut fields {
@@ -49,7 +49,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                 continue;
             }
             if !free && known.name() != DMS_OPERATION {
-                return Err(differs(files, index, known.name(), "this file lacks it"));
+                return Err(differs(files, index, known.name(), "this file lacks it", merge_schemas));
             }
             *known = Arc::new(known.as_ref().clone().with_nullable(true));
         }
@@ -159,13 +159,17 @@ fn wider(narrow: &DataType, wide: &DataType) -> Option<DataType> {
     holds.then(|| wide.clone())
 }
 
-fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str) -> Error {
-    Error::failed("files of one table have different columns")
+fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str, merge_schemas: bool) -> Error {
+    let error = Error::failed("files of one table have different columns")
         .with("table", &files.name)
         .with("file", &Said(&shown(files, index)))
         .with("column", &Said(column))
         .with("difference", &Said(how))
-        .with("compared with", &Said(&shown(files, 0)))
+        .with("compared with", &Said(&shown(files, 0)));
+    if merge_schemas {
+        return error.hint("rewrite the file or move it to a table of its own: these types have no common one");
+    }
+    error
         .hint("rewrite the file, move it to a table of its own, or set `[lake] merge_schemas = true` to read the union")
 }
 

@@ -160,7 +160,7 @@ fn an_unreachable_endpoint_is_said_within_a_minute() {
     let sandbox = with_s3("dataset", "http://127.0.0.1:1");
     let run = sandbox.run(["discover"]).expect_code(1);
     assert_says(&run, &["s3://some-bucket/dataset/", "connection refused"]);
-    assert!(run.took < std::time::Duration::from_secs(60), "{:?}", run.took);
+    assert!(run.took < std::time::Duration::from_mins(1), "{:?}", run.took);
     let sandbox = with_s3("none", moto().endpoint()).with("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1");
     let run = sandbox.run(["mask", "--set", "keys.default.secret=secretsmanager:some-secret"]).expect_code(1);
     assert_says(&run, &["Secrets Manager cannot be reached"]);
