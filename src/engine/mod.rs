@@ -200,7 +200,8 @@ impl Engine {
                 }
                 let own = Store::new(location.child(&name), store.bucket().clone())?;
                 let table = TableName::new(&lake.database, &name);
-                let files = TableFiles::collect(table, own, objects, None).await?;
+                let mut files = TableFiles::collect(table, own, objects, None).await?;
+                files.csv_header = lake.csv_header;
                 if !files.files.is_empty() {
                     tables.insert(name, files);
                 }
@@ -210,7 +211,9 @@ impl Engine {
             let store = self.existing(&declared.location).await?;
             let objects = store.list("").await?;
             let table = TableName::new(&lake.database, name);
-            tables.insert(name.clone(), TableFiles::collect(table, store, objects, declared.format).await?);
+            let mut files = TableFiles::collect(table, store, objects, declared.format).await?;
+            files.csv_header = lake.csv_header;
+            tables.insert(name.clone(), files);
         }
         if lake.location.is_none() && lake.tables.is_empty() {
             return Err(Error::usage("no lake is set")
@@ -409,6 +412,7 @@ fn manifest_files(root: &Store, store: &Store, name: TableName, table: &manifest
         store: store.clone(),
         format: TableFormat::Parquet,
         gzip: false,
+        csv_header: true,
         partition_columns: table.partition_columns.clone(),
         files,
     })

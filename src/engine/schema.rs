@@ -208,6 +208,7 @@ mod tests {
             store: Store::new(location, bucket).unwrap(),
             format,
             gzip: false,
+            csv_header: true,
             partition_columns: Vec::new(),
             files: Vec::new(),
         }
