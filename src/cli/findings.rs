@@ -1,10 +1,9 @@
 //! Findings from wherever the settings say, turned into what is known about the lake.
 
-use std::io::Read;
-
 use bytes::Bytes;
 
 use super::app::App;
+use super::output;
 use crate::discover::{Accepted, Collector, Document, Findings, LiveFindings};
 use crate::engine::catalog::Database;
 use crate::error::{Error, Result, Said};
@@ -30,11 +29,7 @@ pub(super) async fn gather(app: &App, raw: &Database) -> Result<(Findings, Vec<T
     for origin in &settings.findings.sources {
         match origin {
             FindingsOrigin::Stdin => {
-                let mut bytes = Vec::new();
-                std::io::stdin()
-                    .lock()
-                    .read_to_end(&mut bytes)
-                    .map_err(|_| Error::failed("cannot read standard input"))?;
+                let bytes = output::read_stdin().await?;
                 collector.read(&Document { name: "standard input".to_owned(), bytes: Bytes::from(bytes) })?;
             }
             FindingsOrigin::Macie => {

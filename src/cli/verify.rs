@@ -118,7 +118,8 @@ async fn receipt(target: &Target, table: &ManifestTable) -> Result<Receipt> {
 fn claim(name: &TableName, table: &ManifestTable, receipt: &Receipt) -> Result<Claim> {
     let damaged = || Error::failed("the published query cannot be read").with("table", name);
     let published = parse_script(&table.query, "the manifest")?.pop().map(|statement| statement.ast);
-    let Some(Ast::Query(query)) = published else { return Err(damaged()) };
+    let Some(Ast::CreateTable(create)) = published else { return Err(damaged()) };
+    let query = create.query.ok_or_else(damaged)?;
     let mut sources: BTreeMap<TableName, Vec<SourceFile>> = BTreeMap::new();
     let recorded = receipt.tables.get(name.table()).ok_or_else(damaged)?;
     for source in &recorded.sources {
@@ -133,6 +134,7 @@ fn claim(name: &TableName, table: &ManifestTable, receipt: &Receipt) -> Result<C
         create: CreateMasked {
             table: name.clone(),
             query,
+            sql: table.query.clone(),
             partitioned_by: table.partition_columns.clone(),
             compression: WriteCompression::Zstd,
             if_not_exists: false,

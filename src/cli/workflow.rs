@@ -48,14 +48,15 @@ pub(super) fn sort(statements: Vec<(String, Statement)>, target: &Target) -> Res
     statements
         .into_iter()
         .map(|(origin, statement)| {
-            let work = work_of(&statement.ast, target).map_err(|error| at(error, &origin, &statement))?;
+            let work = work_of(&statement, target).map_err(|error| at(error, &origin, &statement))?;
             Ok(Step { origin, statement, work })
         })
         .collect()
 }
 
-fn work_of(ast: &Ast, target: &Target) -> Result<Work> {
-    if let Some(create) = ctas::read(ast, target)? {
+fn work_of(statement: &Statement, target: &Target) -> Result<Work> {
+    let ast = &statement.ast;
+    if let Some(create) = ctas::read(ast, &statement.text, target)? {
         return Ok(Work::Create(Box::new(create)));
     }
     if let Ast::Drop { object_type: ObjectType::Table, if_exists, names, .. } = ast {
@@ -188,7 +189,7 @@ impl<'a> Run<'a> {
         let current = match begun {
             Ok(current) => current,
             Err(error) => {
-                give_back(hold, &target).await;
+                note_leftover(app, hold.release(&target).await);
                 return Err(error);
             }
         };
@@ -305,14 +306,17 @@ impl<'a> Run<'a> {
             publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, details).await;
         match published {
             Ok(published) => {
-                give_back(self.hold, &self.target).await;
+                note_leftover(self.app, self.hold.release(&self.target).await);
+                if let Some(leftover) = &published.leftover {
+                    note_leftover(self.app, Err(leftover.clone()));
+                }
                 Ok((published, proven))
             }
             Err(error) => {
                 if self.target.surely_not_switched(self.hold.run()) {
                     self.give_up().await;
                 } else {
-                    give_back(self.hold, &self.target).await;
+                    note_leftover(self.app, self.hold.release(&self.target).await);
                 }
                 Err(error)
             }
@@ -338,19 +342,16 @@ impl<'a> Run<'a> {
         Ok(proven)
     }
 
-    /// Ends without publishing: what was staged is deleted, and the hold given back. Why the run ended is the error to
-    /// tell, so a fault in here is only logged: the next run cleans up.
+    /// Ends without publishing: what was staged is deleted, and the hold given back.
     pub(super) async fn give_up(self) {
-        if let Err(error) = self.hold.discard(&self.target).await {
-            tracing::warn!(reason = error.message(), "what the run had written is left to the next run to delete");
-        }
+        note_leftover(self.app, self.hold.discard(&self.target).await);
     }
 }
 
-/// The run is over, well or not; a hold that cannot be given back expires.
-async fn give_back(hold: Hold, target: &Target) {
-    if let Err(error) = hold.release(target).await {
-        tracing::warn!(reason = error.message(), "the hold on the masked location could not be given back");
+/// Cleaning up failed, which changes nothing about how the run ended: the next run cleans up.
+fn note_leftover(app: &App, cleaned: Result<()>) {
+    if let Err(error) = cleaned {
+        app.engine.warn(format!("the masked location could not be cleaned up; the next run does it\n{error}"));
     }
 }
 

@@ -9,7 +9,8 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -31,8 +32,14 @@ pub struct Hold {
     pointer_etag: String,
     // Held for its lock: dropping the file drops the lock.
     _file: Option<File>,
-    // A hold on S3 lasts only as long as it is renewed.
-    renewal: Option<JoinSet<()>>,
+    lease: Option<Lease>,
+}
+
+/// A hold on S3, which lasts only as long as it is renewed.
+#[derive(Debug)]
+struct Lease {
+    renewal: JoinSet<()>,
+    lasts_until: Arc<Mutex<Instant>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,15 +86,18 @@ impl Hold {
         &self.pointer_etag
     }
 
-    /// Whether no other run has taken the location over. On a folder the lock sees to it.
-    pub(super) async fn is_ours(&self, target: &Target) -> Result<bool> {
-        if target.folder().is_some() {
-            return Ok(true);
+    /// Before something of another run is deleted: a run whose hold may be someone else's by now deletes nothing.
+    pub(super) fn check(&self) -> Result<()> {
+        let Some(lease) = &self.lease else { return Ok(()) };
+        match lease.lasts_until.lock() {
+            Ok(until) if Instant::now() < *until => Ok(()),
+            _ => Err(Error::refused("the hold on the masked location was not renewed in time")
+                .with("run", &Said(&self.run))
+                .hint("another run may have taken the location over; run it again")),
         }
-        Ok(holder(&target.store).await?.is_some_and(|(record, _)| record.run == self.run))
     }
 
-    /// Deletes what the run has written, and only that, and gives the location back.
+    /// Deletes what the run has written, and nothing else, and gives the location back.
     pub async fn discard(self, target: &Target) -> Result<()> {
         let cleaned = target.discard_run(&self.run).await;
         self.release(target).await?;
@@ -96,9 +106,9 @@ impl Hold {
 
     /// Gives the location back at once, instead of letting the hold expire.
     pub async fn release(mut self, target: &Target) -> Result<()> {
-        let Some(mut renewal) = self.renewal.take() else { return Ok(()) };
+        let Some(mut lease) = self.lease.take() else { return Ok(()) };
         // A renewal that does not end in time cannot undo what follows: its condition will not hold.
-        let _ = tokio::time::timeout(Duration::from_secs(1), renewal.shutdown()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), lease.renewal.shutdown()).await;
         let path = target.store.path(HOLD_OBJECT)?;
         for _ in 0..ATTEMPTS {
             match holder(&target.store).await? {
@@ -136,7 +146,7 @@ fn lock_folder(folder: &std::path::Path, run: &str) -> Result<Hold> {
     }
     file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(fault)?;
     writeln!(file, "{run}").map_err(fault)?;
-    Ok(Hold { run: run.to_owned(), pointer_etag: String::new(), _file: Some(file), renewal: None })
+    Ok(Hold { run: run.to_owned(), pointer_etag: String::new(), _file: Some(file), lease: None })
 }
 
 /// The record of the current holder on S3, with its etag.
@@ -151,13 +161,20 @@ async fn holder(store: &Store) -> Result<Option<(HoldRecord, String)>> {
 }
 
 async fn lock_objects(target: &Target, run: &str) -> Result<Hold> {
+    let begun = Instant::now();
     let etag = take_object(target, run).await?;
+    let lasts_until = Arc::new(Mutex::new(begun + target.hold_expiry));
     let mut renewal = JoinSet::new();
-    let renewer = Renewer { store: target.store.clone(), run: run.to_owned(), expiry: target.hold_expiry };
+    let renewer = Renewer {
+        store: target.store.clone(),
+        run: run.to_owned(),
+        expiry: target.hold_expiry,
+        lasts_until: Arc::clone(&lasts_until),
+    };
     // Not among the threads that compute: a hold must not expire because they are busy.
     renewal.spawn_on(renewer.renew(etag), &target.io);
-    let renewal = Some(renewal);
-    let mut hold = Hold { run: run.to_owned(), pointer_etag: String::new(), _file: None, renewal };
+    let lease = Some(Lease { renewal, lasts_until });
+    let mut hold = Hold { run: run.to_owned(), pointer_etag: String::new(), _file: None, lease };
     match fence(target, run).await {
         Ok(pointer_etag) => hold.pointer_etag = pointer_etag,
         Err(error) => {
@@ -225,6 +242,7 @@ struct Renewer {
     store: Store,
     run: String,
     expiry: Duration,
+    lasts_until: Arc<Mutex<Instant>>,
 }
 
 impl Renewer {
@@ -232,9 +250,15 @@ impl Renewer {
     async fn renew(self, mut etag: String) {
         loop {
             tokio::time::sleep((self.expiry / 4).max(Duration::from_millis(50))).await;
+            let sent = Instant::now();
             // A store that hangs must leave time for another try.
             match tokio::time::timeout(self.expiry / 2, self.renew_once(&etag)).await {
-                Ok(Ok(Some(renewed))) => etag = renewed,
+                Ok(Ok(Some(renewed))) => {
+                    etag = renewed;
+                    if let Ok(mut until) = self.lasts_until.lock() {
+                        *until = sent + self.expiry;
+                    }
+                }
                 Ok(Ok(None)) => {
                     tracing::warn!("the hold on the masked location was taken over by another run");
                     return;

@@ -14,7 +14,7 @@ pub mod lake;
 pub mod manifest;
 pub mod part;
 pub mod progress;
-mod schema;
+pub(crate) mod schema;
 pub mod statement;
 pub mod store;
 pub mod table;

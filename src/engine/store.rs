@@ -243,6 +243,7 @@ pub(crate) fn io_kind(kind: std::io::ErrorKind) -> &'static str {
         K::NotFound => "not found",
         K::PermissionDenied => "permission denied",
         K::StorageFull => "no space left on the device",
+        K::FileTooLarge => "the file would be larger than is allowed",
         K::QuotaExceeded => "quota exceeded",
         K::ReadOnlyFilesystem => "the file system is read-only",
         K::ConnectionRefused => "connection refused",
@@ -274,6 +275,9 @@ pub(crate) fn file_fault(error: &std::io::Error, path: &FilePath, message: &'sta
     let said = Error::failed(message).with("file", &path.display()).with("reason", &Said(io_kind(error.kind())));
     if error.kind() == std::io::ErrorKind::StorageFull {
         return said.hint("free some space, then run the command again; what was published before is untouched");
+    }
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        return said.hint("raise the limit on the size of files (`ulimit -f`), then run the command again");
     }
     said
 }

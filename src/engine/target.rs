@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
@@ -128,16 +129,18 @@ impl Target {
         let pointer = Pointer { version: Some(manifest.version.clone()), writer: manifest.version.clone() };
         let bytes = serde_json::to_vec(&pointer).map_err(|_| Error::failed("cannot write the pointer as JSON"))?;
         let path = self.store.path(POINTER)?;
-        let switched = self.store.replace(&path, hold.pointer_etag(), bytes.clone()).await;
-        if matches!(switched, Ok(Some(_))) {
-            return Ok(());
-        }
-        // The answer may have been lost on its way, and a put that is sent again then meets its own work.
-        if matches!(self.store.read(&path).await, Ok(Some((found, _))) if found == bytes) {
+        let switched = self.store.replace(&path, hold.pointer_etag(), bytes).await;
+        if matches!(switched, Ok(Some(_))) || self.points_to(&path, &manifest.version).await {
             return Ok(());
         }
         switched?;
         Err(lost(self).hint("nothing was published by this run; run it again"))
+    }
+
+    /// Whether the pointer names a version, as far as can be seen: the answer to its switch may have been lost.
+    async fn points_to(&self, path: &Path, version: &str) -> bool {
+        let Ok(Some((bytes, _))) = self.store.read(path).await else { return false };
+        serde_json::from_slice::<Pointer>(&bytes).is_ok_and(|pointer| pointer.version.as_deref() == Some(version))
     }
 }
 
@@ -235,13 +238,16 @@ fn unlink_others(folder: &std::path::Path, wanted: &BTreeSet<String>) -> std::io
     Ok(())
 }
 
-/// Before anything is written: a folder that is not ours may not stand where a table's link goes.
+/// Before anything is written: a folder or link that is not ours may not stand where a table's link goes.
 pub(crate) fn reject_foreign(target: &Target, tables: &BTreeSet<String>) -> Result<()> {
     let Some(folder) = target.folder() else { return Ok(()) };
     for table in tables {
         let link = folder.join(folder_name(table));
-        let Ok(found) = std::fs::symlink_metadata(&link) else { continue };
-        if !found.file_type().is_symlink() {
+        if std::fs::symlink_metadata(&link).is_err() {
+            continue;
+        }
+        let ours = std::path::Path::new("versions").join("current").join(folder_name(table));
+        if std::fs::read_link(&link).ok() != Some(ours) {
             return Err(Error::refused("something that saltlake did not write stands where a masked table goes")
                 .with("path", &link.display())
                 .hint("move it away, or set `[masked] location` to an empty folder"));
