@@ -16,4 +16,5 @@
 mod architecture;
 mod house_rules;
 mod kill;
+mod splice;
 mod support;
