@@ -262,12 +262,13 @@ pub struct TableSource {
 }
 
 /// The folder of a table: its name with everything but letters, digits, `-` and `_` percent-encoded, so that no name
-/// leaves its folder or hides.
+/// leaves its folder or hides. A table named `versions` makes room for the folder of that name in a masked location.
 pub fn folder_name(table: &str) -> String {
     const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_');
     let encoded = percent_encoding::utf8_percent_encode(table, KEPT).to_string();
     match encoded.strip_prefix('_') {
         Some(rest) => format!("%5F{rest}"),
+        None if encoded == "versions" => "%76ersions".to_owned(),
         None => encoded,
     }
 }

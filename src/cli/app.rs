@@ -40,11 +40,20 @@ pub(super) fn with_app(overrides: &Overrides, command: impl AsyncFnOnce(&App) ->
     with_settings(settings, command)
 }
 
+/// As [`with_app`], for a command that writes and puts things in order itself when it is stopped.
+pub(super) fn with_writing_app(overrides: &Overrides, command: impl AsyncFnOnce(&App) -> Result<()>) -> Result<()> {
+    run_with(Settings::from_process(overrides)?, |app, runtimes| runtimes.run_to_end(Box::pin(command(app))))
+}
+
 /// As [`with_app`], with settings that are resolved already.
 pub(super) fn with_settings(settings: Settings, command: impl AsyncFnOnce(&App) -> Result<()>) -> Result<()> {
+    run_with(settings, |app, runtimes| runtimes.run(Box::pin(command(app))))
+}
+
+fn run_with(settings: Settings, command: impl FnOnce(&App, &Runtimes) -> Result<()>) -> Result<()> {
     let runtimes = Runtimes::start(settings.engine.threads)?;
     let app = App::new(settings, &runtimes)?;
-    let done = runtimes.run(Box::pin(command(&app)));
+    let done = command(&app, &runtimes);
     app.print_warnings();
     drop(app);
     runtimes.stop();

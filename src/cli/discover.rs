@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Show which columns of the lake hold personal data, and where that is known from
 ///
 /// Exits with 3 if a finding tells of personal data but names no column or table: a plan could not act on it.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct DiscoverArgs {
     /// Findings to use instead of the settings' sources: a file, folder, s3:// prefix, `-`, or `macie`
     #[arg(long, value_name = "WHERE")]
@@ -20,9 +20,10 @@ pub(super) struct DiscoverArgs {
     format: Format,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// An aligned table
+    #[default]
     Table,
     /// A JSON array of {table, column, identifiers, count, evidence}
     Json,
@@ -39,7 +40,7 @@ pub(super) async fn run(args: &DiscoverArgs, app: &App) -> Result<()> {
             output::print(&format!("{text}\n"))?;
         }
     }
-    found.refusal(&app.settings().findings)
+    found.refusal(findings::accepted(app.settings()))
 }
 
 fn table(found: &Findings) -> String {
@@ -79,7 +80,12 @@ fn table(found: &Findings) -> String {
     text
 }
 
-/// The last part of a path, which is what tells documents apart.
+/// The end of a path, which is what tells documents apart.
 fn short(origin: &str) -> String {
-    crate::model::printable(origin.rsplit('/').next().unwrap_or(origin))
+    const SHOWN: usize = 28;
+    let name = crate::model::printable(origin.rsplit('/').next().unwrap_or(origin));
+    match name.chars().count().checked_sub(SHOWN) {
+        Some(cut) if cut > 1 => format!("…{}", name.chars().skip(cut).collect::<String>()),
+        _ => name,
+    }
 }

@@ -1,15 +1,19 @@
 //! Findings from wherever the settings say, turned into what is known about the lake.
 
-use std::io::Read;
-
 use bytes::Bytes;
 
 use super::app::App;
-use crate::discover::{Collector, Document, Findings, LiveFindings};
+use super::output;
+use crate::discover::{Accepted, Collector, Document, Findings, LiveFindings};
 use crate::engine::catalog::Database;
 use crate::error::{Error, Result, Said};
 use crate::model::{Location, TableSource};
-use crate::settings::{FindingsOrigin, Overrides};
+use crate::settings::{FindingsOrigin, Overrides, Settings};
+
+/// The findings that settings accept although nobody can act on them.
+pub(super) fn accepted(settings: &Settings) -> Accepted {
+    Accepted { unlocated: settings.findings.accept_unlocated, unmapped: settings.findings.accept_unmapped }
+}
 
 /// Puts `--findings` over the settings' sources.
 pub(super) fn with_sources(overrides: Overrides, sources: &[String]) -> Overrides {
@@ -25,11 +29,7 @@ pub(super) async fn gather(app: &App, raw: &Database) -> Result<(Findings, Vec<T
     for origin in &settings.findings.sources {
         match origin {
             FindingsOrigin::Stdin => {
-                let mut bytes = Vec::new();
-                std::io::stdin()
-                    .lock()
-                    .read_to_end(&mut bytes)
-                    .map_err(|_| Error::failed("cannot read standard input"))?;
+                let bytes = output::read_stdin().await?;
                 collector.read(&Document { name: "standard input".to_owned(), bytes: Bytes::from(bytes) })?;
             }
             FindingsOrigin::Macie => {

@@ -40,6 +40,6 @@ fn section(function: &saltlake_udfs::FunctionInfo) -> String {
     for (name, meaning) in function.arguments {
         text.push_str(&format!("- `{name}`: {meaning}\n"));
     }
-    text.push_str(&format!("\nOutput: {}\n\n```sql\n{}\n```\n\n", function.output, function.sql_example()));
+    text.push_str(&format!("\nOutput: {}\n\n{}\n\n", function.output, function.sql_example()));
     text
 }

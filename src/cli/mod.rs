@@ -2,6 +2,7 @@
 
 mod app;
 mod config;
+mod demo;
 mod discover;
 mod findings;
 mod functions;
@@ -86,6 +87,7 @@ impl GlobalArgs {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),
     Tables(tables::TablesArgs),
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> Result<()> {
     let overrides = cli.global.overrides();
     match cli.command {
+        Command::Demo(args) => demo::run(&args, &overrides),
         Command::Init(args) => init::run(&args, &mut output::stdout()),
         Command::Config(args) => config::run(&args, &overrides, &mut output::stdout()),
         Command::Functions(args) => functions::run(&args),
@@ -137,11 +140,11 @@ fn dispatch(cli: Cli) -> Result<()> {
         }
         Command::Mask(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
-            app::with_app(&overrides, async |app| mask::run(&args, app).await)
+            app::with_writing_app(&overrides, async |app| mask::run(&args, app).await)
         }
         Command::Run(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
-            app::with_app(&overrides, async |app| run::run(&args, app).await)
+            app::with_writing_app(&overrides, async |app| run::run(&args, app).await)
         }
         Command::Verify(args) => app::with_app(&overrides, async |app| verify::run(&args, app).await),
         Command::Query(args) => {

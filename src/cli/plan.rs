@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 ///
 /// Exits with 3 if a column was neither reported nor declared: findings never prove a column clean. The refusal prints
 /// the lines to paste into the settings.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct PlanArgs {
     /// Write the scripts into a folder instead of standard output
     #[arg(short, long, value_name = "DIR")]
@@ -28,12 +28,20 @@ pub(super) struct PlanArgs {
     pub(super) findings: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// The scripts
+    #[default]
     Sql,
     /// The decisions
     Json,
+}
+
+impl PlanArgs {
+    /// As `--explain`.
+    pub(super) fn explained() -> Self {
+        Self { explain: true, ..Self::default() }
+    }
 }
 
 pub(super) async fn run(args: &PlanArgs, app: &App) -> Result<()> {

@@ -1,6 +1,5 @@
 //! `saltlake run`: SQL scripts, all or nothing.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +9,9 @@ use datafusion::execution::context::SQLOptions;
 use super::app::App;
 use super::workflow::{self, Run, Step, Work};
 use super::{output, query};
+use crate::engine::interruptible;
 use crate::engine::statement::{Statement, parse_script};
+use crate::engine::target::Target;
 use crate::error::{Error, Result};
 
 /// Execute SQL scripts: masked tables are created, verified and published together; queries are printed
@@ -33,21 +34,18 @@ pub(super) struct RunArgs {
 pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
     let mut statements = Vec::new();
     for file in &args.files {
-        let (origin, text) = read(file)?;
+        let (origin, text) = read(file).await?;
         statements.extend(parse_script(&text, &origin)?.into_iter().map(|statement| (origin.clone(), statement)));
     }
     let target = app.engine.target().await?;
     let steps = workflow::sort(statements, &target)?;
     let writes = steps.iter().any(|step| !matches!(step.work, Work::Query));
-    if writes { write(args, app, steps).await } else { read_only(app, &steps).await }
+    if writes { write(args, app, target, steps).await } else { interruptible(Box::pin(read_only(app, &steps))).await }
 }
 
-fn read(file: &PathBuf) -> Result<(String, String)> {
+async fn read(file: &PathBuf) -> Result<(String, String)> {
     if file.as_os_str() == "-" {
-        let mut text = String::new();
-        let read = std::io::stdin().lock().read_to_string(&mut text);
-        read.map_err(|_| Error::failed("standard input is not UTF-8 text"))?;
-        return Ok(("standard input".to_owned(), text));
+        return Ok(("standard input".to_owned(), output::read_stdin_text().await?));
     }
     let bytes = std::fs::read(file)
         .map_err(|_| Error::failed("the script cannot be read").with("file", &file.display()).hint("check its name"))?;
@@ -64,22 +62,30 @@ async fn read_only(app: &App, steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-async fn write(args: &RunArgs, app: &App, steps: Vec<Step>) -> Result<()> {
-    let target = app.engine.target().await?;
-    let raw = Arc::new(app.engine.raw().await?);
-    let decided = workflow::decide(app, &raw).await?;
-    let findings = decided.findings.clone();
-    let mut run = Run::begin(app, target.clone(), decided, raw, &steps, "run", args.rekey).await?;
-    for step in &steps {
-        let done = match &step.work {
-            Work::Create(create) => run.create(create).await,
-            Work::Drop { tables, if_exists } => tables.iter().try_for_each(|table| run.drop_table(table, *if_exists)),
-            Work::Query => show(app, &run, &step.statement, &findings).await,
-        };
-        if let Err(error) = done {
-            run.give_up().await;
-            return Err(workflow::at(error, &step.origin, &step.statement));
+async fn write(args: &RunArgs, app: &App, target: Target, steps: Vec<Step>) -> Result<()> {
+    let begun = async {
+        let raw = Arc::new(app.engine.raw().await?);
+        let decided = workflow::decide(app, &raw).await?;
+        let findings = decided.findings.clone();
+        Ok((findings, Run::begin(app, target.clone(), decided, raw, &steps, "run", args.rekey).await?))
+    };
+    let (findings, mut run) = interruptible(Box::pin(begun)).await?;
+    let work = async {
+        for step in &steps {
+            let done = match &step.work {
+                Work::Create(create) => run.create(create).await,
+                Work::Drop { tables, if_exists } => {
+                    tables.iter().try_for_each(|table| run.drop_table(table, *if_exists))
+                }
+                Work::Query => show(app, &run, &step.statement, &findings).await,
+            };
+            done.map_err(|error| workflow::at(error, &step.origin, &step.statement))?;
         }
+        Ok(())
+    };
+    if let Err(error) = interruptible(Box::pin(work)).await {
+        run.give_up().await;
+        return Err(error);
     }
     let (publication, proven) = run.finish().await?;
     workflow::report(&publication, &proven, &target)

@@ -22,7 +22,7 @@ use crate::publish::Receipt;
 /// Prove again that the published masked tables are what their queries give, row by row
 ///
 /// A table whose raw files have changed since is checked against its receipt alone, and the output says so.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct VerifyArgs {
     /// Only this masked table
     table: Option<String>,
@@ -69,12 +69,14 @@ async fn check(
     let mut claim = claim(&table_name, table, &receipt)?;
     app.engine.load_keys(&crate::engine::statement::keys_of(&Ast::Query(claim.create.query.clone()))).await?;
     same_keys(app, &table_name, table)?;
-    claim.masks = lineage::masks(&plan_query(&context, &claim.create.query).await?);
     let changed = claim
         .sources
         .iter()
         .any(|(source, files)| raw.files(source.table()).map(crate::mask::source_files).as_ref() != Some(files));
+    let planned = plan_query(&context, &claim.create.query).await.map(|plan| lineage::masks(&plan));
     if changed {
+        // The raw table may be gone, or have lost a column of the query: then no shapes can be checked, only the rows.
+        claim.masks = planned.unwrap_or_default();
         let found = sum_masked(&app.engine, target, &claim, &progress).await?;
         if found.hex() != table.row_hash || found.rows != table.rows {
             return Err(Error::refused("a masked table is not the one that was published")
@@ -90,6 +92,7 @@ async fn check(
             "ok".to_owned(),
         ]);
     }
+    claim.masks = planned?;
     let proof = verify(&app.engine, target, &claim, &raw, &context, &progress).await?;
     if proof.row_hash != table.row_hash {
         return Err(Error::refused("a masked table is not the one that was published")
@@ -115,7 +118,8 @@ async fn receipt(target: &Target, table: &ManifestTable) -> Result<Receipt> {
 fn claim(name: &TableName, table: &ManifestTable, receipt: &Receipt) -> Result<Claim> {
     let damaged = || Error::failed("the published query cannot be read").with("table", name);
     let published = parse_script(&table.query, "the manifest")?.pop().map(|statement| statement.ast);
-    let Some(Ast::Query(query)) = published else { return Err(damaged()) };
+    let Some(Ast::CreateTable(create)) = published else { return Err(damaged()) };
+    let query = create.query.ok_or_else(damaged)?;
     let mut sources: BTreeMap<TableName, Vec<SourceFile>> = BTreeMap::new();
     let recorded = receipt.tables.get(name.table()).ok_or_else(damaged)?;
     for source in &recorded.sources {
@@ -130,6 +134,7 @@ fn claim(name: &TableName, table: &ManifestTable, receipt: &Receipt) -> Result<C
         create: CreateMasked {
             table: name.clone(),
             query,
+            sql: table.query.clone(),
             partitioned_by: table.partition_columns.clone(),
             compression: WriteCompression::Zstd,
             if_not_exists: false,

@@ -13,7 +13,6 @@ use super::app::App;
 use super::progress::ProgressLine;
 use super::{findings, output};
 use crate::discover::Findings;
-use crate::engine::Hold;
 use crate::engine::catalog::Database;
 use crate::engine::keys::KeyUse;
 use crate::engine::manifest::Manifest;
@@ -21,6 +20,7 @@ use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
 use crate::engine::statement::{Statement, keys_of, relations_of, table_name};
 use crate::engine::target::{Target, reject_foreign};
+use crate::engine::{Hold, interruptible};
 use crate::error::{Error, Result, Said};
 use crate::mask::verify::{Claim, Verified, verify};
 use crate::mask::{CreateMasked, MaskedTable, Masking, Passage, ctas};
@@ -48,14 +48,15 @@ pub(super) fn sort(statements: Vec<(String, Statement)>, target: &Target) -> Res
     statements
         .into_iter()
         .map(|(origin, statement)| {
-            let work = work_of(&statement.ast, target).map_err(|error| at(error, &origin, &statement))?;
+            let work = work_of(&statement, target).map_err(|error| at(error, &origin, &statement))?;
             Ok(Step { origin, statement, work })
         })
         .collect()
 }
 
-fn work_of(ast: &Ast, target: &Target) -> Result<Work> {
-    if let Some(create) = ctas::read(ast, target)? {
+fn work_of(statement: &Statement, target: &Target) -> Result<Work> {
+    let ast = &statement.ast;
+    if let Some(create) = ctas::read(ast, &statement.text, target)? {
         return Ok(Work::Create(Box::new(create)));
     }
     if let Ast::Drop { object_type: ObjectType::Table, if_exists, names, .. } = ast {
@@ -112,9 +113,13 @@ pub(super) struct Decided {
 /// # Errors
 /// Refused if a finding names no column, a column is undecided, or rules conflict.
 pub(super) async fn decide(app: &App, raw: &Database) -> Result<Decided> {
+    if raw.names().next().is_none() {
+        return Err(Error::failed("the lake has no tables")
+            .hint("each folder or prefix directly below `[lake] location` is a table; `saltlake tables` lists them"));
+    }
     tracing::info!("discover: reading findings");
     let (findings, tables) = findings::gather(app, raw).await?;
-    findings.refusal(&app.settings().findings)?;
+    findings.refusal(findings::accepted(app.settings()))?;
     tracing::info!("plan: deciding");
     let schemas: Vec<_> = tables.into_iter().map(|table| table.schema).collect();
     let plan = plan::decide(&findings, &schemas, &policy_of(app.settings())?)?;
@@ -184,7 +189,7 @@ impl<'a> Run<'a> {
         let current = match begun {
             Ok(current) => current,
             Err(error) => {
-                give_back(hold, &target).await;
+                note_leftover(app, hold.release(&target).await);
                 return Err(error);
             }
         };
@@ -205,8 +210,13 @@ impl<'a> Run<'a> {
         target.collect(hold, current.as_ref(), Utc::now()).await?;
         let mut coming: BTreeMap<String, BTreeMap<String, KeyUse>> = BTreeMap::new();
         let mut dropped = BTreeSet::new();
+        let stays = |table: &str, dropped: &BTreeSet<String>| {
+            current.as_ref().is_some_and(|current| current.tables.contains_key(table)) && !dropped.contains(table)
+        };
         for step in steps {
             match &step.work {
+                // A table that stays as it is keeps the key that it has.
+                Work::Create(create) if create.if_not_exists && stays(create.table.table(), &dropped) => {}
                 Work::Create(create) => {
                     let keys = keys_of(&step.statement.ast);
                     app.engine.load_keys(&keys).await.map_err(|error| at(error, &step.origin, &step.statement))?;
@@ -281,7 +291,7 @@ impl<'a> Run<'a> {
     /// Proves every table from a fresh look at source and result, then switches the pointer.
     pub(super) async fn finish(self) -> Result<(Publication, Vec<(MaskedTable, Verified)>)> {
         let line = ProgressLine::show(&self.progress);
-        let proven = self.prove().await;
+        let proven = interruptible(Box::pin(self.prove())).await;
         drop(line);
         let proven = match proven {
             Ok(proven) => proven,
@@ -296,14 +306,17 @@ impl<'a> Run<'a> {
             publish::publish(&self.target, &self.hold, self.current.as_ref(), &staged, &self.dropped, details).await;
         match published {
             Ok(published) => {
-                give_back(self.hold, &self.target).await;
+                note_leftover(self.app, self.hold.release(&self.target).await);
+                if let Some(leftover) = &published.leftover {
+                    note_leftover(self.app, Err(leftover.clone()));
+                }
                 Ok((published, proven))
             }
             Err(error) => {
                 if self.target.surely_not_switched(self.hold.run()) {
                     self.give_up().await;
                 } else {
-                    give_back(self.hold, &self.target).await;
+                    note_leftover(self.app, self.hold.release(&self.target).await);
                 }
                 Err(error)
             }
@@ -329,19 +342,16 @@ impl<'a> Run<'a> {
         Ok(proven)
     }
 
-    /// Ends without publishing: what was staged is deleted, and the hold given back. Why the run ended is the error to
-    /// tell, so a fault in here is only logged: the next run cleans up.
+    /// Ends without publishing: what was staged is deleted, and the hold given back.
     pub(super) async fn give_up(self) {
-        if let Err(error) = self.hold.discard(&self.target).await {
-            tracing::warn!(reason = error.message(), "what the run had written is left to the next run to delete");
-        }
+        note_leftover(self.app, self.hold.discard(&self.target).await);
     }
 }
 
-/// The run is over, well or not; a hold that cannot be given back expires.
-async fn give_back(hold: Hold, target: &Target) {
-    if let Err(error) = hold.release(target).await {
-        tracing::warn!(reason = error.message(), "the hold on the masked location could not be given back");
+/// Cleaning up failed, which changes nothing about how the run ended: the next run cleans up.
+fn note_leftover(app: &App, cleaned: Result<()>) {
+    if let Err(error) = cleaned {
+        app.engine.warn(format!("the masked location could not be cleaned up; the next run does it\n{error}"));
     }
 }
 

@@ -5,7 +5,6 @@ use std::fmt;
 
 use crate::error::{Error, Result, Said};
 use crate::model::{ColumnPath, Identifier, TableName, printable};
-use crate::settings::FindingsSettings;
 
 /// How many things a refusal lists before it only counts.
 const LISTED_MAX: usize = 100;
@@ -197,6 +196,15 @@ pub struct Totals {
     pub undelivered: u64,
 }
 
+/// Findings that settings accept although nobody can act on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Those that name a type of data but no column.
+    pub unlocated: bool,
+    /// Those about objects of the lake that belong to no table.
+    pub unmapped: bool,
+}
+
 /// What is known about personal data in the lake. Ordered by table, then by column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -265,9 +273,9 @@ impl Findings {
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Refused`], naming every detection without a column and every object without a table.
-    pub fn refusal(&self, settings: &FindingsSettings) -> Result<()> {
-        let unlocated = lines(self.unlocated.iter().filter(|_| !settings.accept_unlocated).map(unlocated_line));
-        let unmapped = lines(self.unmapped.iter().filter(|_| !settings.accept_unmapped).map(unmapped_line));
+    pub fn refusal(&self, accepted: Accepted) -> Result<()> {
+        let unlocated = lines(self.unlocated.iter().filter(|_| !accepted.unlocated).map(unlocated_line));
+        let unmapped = lines(self.unmapped.iter().filter(|_| !accepted.unmapped).map(unmapped_line));
         let message = match (unlocated.is_empty(), unmapped.is_empty()) {
             (true, true) => return Ok(()),
             (false, true) => "findings tell of personal data without naming a column",
@@ -285,11 +293,11 @@ impl Findings {
         if !unlocated.is_empty() {
             error = error
                 .hint("feed the detailed results of these findings too: they name more columns")
-                .hint("or mask the right columns by rules of your own and accept the rest:\n[findings]\naccept_unlocated = true");
+                .hint("or mask the right columns by rules of your own and accept the rest:\n[findings]\nunlocated = \"accept\"");
         }
         if !unmapped.is_empty() {
             error = error
-                .hint("list these objects as tables under `[lake.tables]`, remove them from the lake, or accept them:\n[findings]\naccept_unmapped = true");
+                .hint("list these objects as tables under `[lake.tables]`, remove them from the lake, or accept them:\n[findings]\nunmapped = \"accept\"");
         }
         Err(error)
     }

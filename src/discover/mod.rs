@@ -42,7 +42,9 @@ use crate::error::Result;
 
 pub use collector::{Collector, DetailLocation};
 pub use document::Document;
-pub use findings::{Channel, ColumnFinding, Evidence, Findings, Outside, Reason, Totals, Unlocated, Unmapped};
+pub use findings::{
+    Accepted, Channel, ColumnFinding, Evidence, Findings, Outside, Reason, Totals, Unlocated, Unmapped,
+};
 pub use jsonpath::{JsonPath, Step, parse as parse_json_path};
 
 /// A live service that holds findings.

@@ -1,7 +1,7 @@
 //! Cleaning the masked location: what no version needs, and what dead runs left.
 //!
-//! INVARIANT: on S3 nothing is deleted but what was listed before a look that found the hold to be ours. Whoever took
-//! the location over since then has written nothing that stands in that list.
+//! INVARIANT: on S3, a run whose hold was taken over may not know it yet. So only what belongs to runs that began
+//! before this one is deleted, and only while the hold lasts: whoever took over began later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::manifest::{Kept, Manifest};
 use super::store::file_fault;
-use super::target::{Target, lost, read_link};
+use super::target::{Target, read_link};
 use crate::error::Result;
 
 const JOURNAL: &str = "_saltlake/journal";
@@ -46,42 +46,32 @@ impl Target {
     pub async fn collect(&self, hold: &Hold, current: Option<&Manifest>, now: DateTime<Utc>) -> Result<()> {
         let kept = current.map(|manifest| manifest.kept(now, self.grace)).unwrap_or_default();
         let journal = self.store.list(JOURNAL).await?;
-        let manifests = self.store.list(MANIFESTS).await?;
-        let files = match self.folder() {
-            Some(_) => Vec::new(),
-            None => self.store.list("versions").await?,
-        };
-        if !hold.is_ours(self).await? {
-            return Err(lost(self).hint("run it again when the other run has ended"));
-        }
         // The run's own note goes too, once its version is the current one.
-        let own = if kept.versions.contains(hold.run()) { "" } else { hold.run() };
-        self.settle(&journal, |run| run != own, &kept.versions).await?;
-        for meta in &manifests {
+        let published = kept.versions.contains(hold.run());
+        let older = |run: &str| run < hold.run() || (published && run == hold.run());
+        self.settle(&journal, older, &kept.versions, || hold.check()).await?;
+        for meta in &self.store.list(MANIFESTS).await? {
             let version = meta.location.filename().unwrap_or_default().trim_end_matches(".json");
-            if version != hold.run() && !kept.versions.contains(version) {
+            if version < hold.run() && !kept.versions.contains(version) {
+                hold.check()?;
                 self.store.delete(&meta.location).await?;
             }
         }
         match self.folder() {
             Some(folder) => collect_folder(&folder, &kept, hold.run()),
-            None => self.collect_objects(&files, &kept, hold.run()).await,
+            None => self.collect_objects(&kept, hold).await,
         }
     }
 
     /// Deletes what one run has written that did not switch.
     pub(super) async fn discard_run(&self, run: &str) -> Result<()> {
         let journal = self.store.list(&format!("{JOURNAL}/{run}")).await?;
-        self.settle(&journal, |owner| owner == run, &BTreeSet::new()).await?;
+        self.settle(&journal, |owner| owner == run, &BTreeSet::new(), || Ok(())).await?;
         self.store.delete(&self.store.path(&format!("{MANIFESTS}/{run}.json"))?).await?;
-        match self.folder() {
-            Some(folder) => remove_folder(&folder.join("versions").join(run)),
-            None => self.delete_all(&self.store.list(&format!("versions/{run}")).await?).await,
+        if let Some(folder) = self.folder() {
+            return remove_folder(&folder.join("versions").join(run));
         }
-    }
-
-    async fn delete_all(&self, objects: &[ObjectMeta]) -> Result<()> {
-        for meta in objects {
+        for meta in self.store.list(&format!("versions/{run}")).await? {
             self.store.delete(&meta.location).await?;
         }
         Ok(())
@@ -93,12 +83,13 @@ impl Target {
         self.folder().is_some_and(|folder| read_link(&folder).is_ok_and(|version| version.as_deref() != Some(run)))
     }
 
-    async fn collect_objects(&self, files: &[ObjectMeta], kept: &Kept, run: &str) -> Result<()> {
-        for meta in files {
+    async fn collect_objects(&self, kept: &Kept, hold: &Hold) -> Result<()> {
+        for meta in self.store.list("versions").await? {
             let Some(relative) = self.store.relative(&meta.location) else { continue };
             let mut parts = relative.trim_start_matches("versions/").splitn(3, '/');
             let (Some(owner), Some(table)) = (parts.next(), parts.next()) else { continue };
-            if owner != run && !kept.folders.contains(&format!("{owner}/{table}")) {
+            if owner < hold.run() && !kept.folders.contains(&format!("{owner}/{table}")) {
+                hold.check()?;
                 self.store.delete(&meta.location).await?;
             }
         }
@@ -112,6 +103,7 @@ impl Target {
         journal: &[ObjectMeta],
         theirs: impl Fn(&str) -> bool,
         switched: &BTreeSet<String>,
+        may: impl Fn() -> Result<()>,
     ) -> Result<()> {
         let mut runs: BTreeMap<String, Vec<&ObjectMeta>> = BTreeMap::new();
         for meta in journal {
@@ -122,6 +114,7 @@ impl Target {
         }
         for (run, entries) in runs {
             for meta in entries {
+                may()?;
                 let settled = if meta.location.filename() == Some(SWITCHING) {
                     if !switched.contains(&run) {
                         self.store.delete(&self.store.path(&format!("_saltlake/receipts/{run}.json"))?).await?;

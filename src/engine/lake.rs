@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use super::store::Store;
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
-use crate::settings::TableFormat;
+pub use crate::settings::TableFormat;
 
 /// The name Hive gives the partition folder of NULL.
 pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";

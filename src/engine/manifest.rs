@@ -52,7 +52,7 @@ pub struct ManifestTable {
     pub sources: Vec<String>,
     /// An order-independent checksum of its rows, as verified before publication.
     pub row_hash: String,
-    /// The query that made it.
+    /// The statement that made it.
     pub query: String,
 }
 

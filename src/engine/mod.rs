@@ -7,6 +7,7 @@ pub mod catalog;
 mod collect;
 pub mod connections;
 pub mod fault;
+pub mod functions;
 mod hold;
 pub mod keys;
 pub mod lake;
@@ -73,16 +74,24 @@ impl Runtimes {
         self.io.handle().clone()
     }
 
-    /// Runs a command to its end, or until Ctrl-C.
+    /// Runs a command that only reads, to its end or until Ctrl-C.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] on Ctrl-C: the command's work is dropped and nothing is published.
+    /// [`ErrorKind::Interrupted`] on Ctrl-C.
     pub fn run<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
+        self.compute.block_on(interruptible(command))
+    }
+
+    /// Runs a command that cleans up after itself on Ctrl-C, by [`interruptible`]. A second Ctrl-C ends it at once.
+    pub fn run_to_end<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
+        let twice = async {
+            let _ = tokio::signal::ctrl_c().await;
+            tokio::signal::ctrl_c().await
+        };
         self.compute.block_on(async {
             tokio::select! {
                 done = command => done,
-                _ = tokio::signal::ctrl_c() => Err(Error::new(ErrorKind::Interrupted, "stopped")
-                    .hint("nothing was published; what was published before is untouched")),
+                _ = twice => Err(interrupted()),
             }
         })
     }
@@ -92,6 +101,21 @@ impl Runtimes {
         self.compute.shutdown_background();
         self.io.shutdown_background();
     }
+}
+
+/// Gives a piece of work up on Ctrl-C.
+///
+/// # Errors
+/// [`ErrorKind::Interrupted`]; the work's future is dropped.
+pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(interrupted()),
+    }
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped").hint("what was published before is untouched")
 }
 
 /// Everything that commands share: settings, doors to the outside, keys and the engine's resources.
@@ -232,6 +256,7 @@ impl Engine {
             database: masked.database.clone(),
             grace: masked.grace,
             hold_expiry: masked.hold_expiry,
+            io: self.io.clone(),
         })
     }
 

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::multipart::{MultipartStore, PartId};
@@ -18,8 +20,11 @@ use crate::error::{Error, Result};
 
 /// Bytes per part of a multipart upload. S3 allows 10,000 parts, so a file may have 156 GiB.
 const PART_BYTES: usize = 16 * 1024 * 1024;
+const WRITE_FAULT: &str = "cannot write a masked file";
 /// Parts in flight per file.
 const PARTS_AT_ONCE: usize = 4;
+/// How long an abort is waited for.
+const ABORT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Opens the files of one run, under unique names.
 #[derive(Clone, Debug)]
@@ -52,12 +57,12 @@ impl PartFiles {
         let path = store.path(relative)?;
         let sink = match store.file(&path) {
             Some(file) => {
-                let fault = |error: std::io::Error| file_fault(&error, &file, "cannot write a masked file");
+                let fault = |error: std::io::Error| file_fault(&error, &file, WRITE_FAULT);
                 if let Some(folder) = file.parent() {
                     std::fs::create_dir_all(folder).map_err(fault)?;
                 }
                 let opened = File::create_new(&file).map_err(fault)?;
-                Sink::File(BufWriter::with_capacity(1 << 20, opened))
+                Sink::File { file: BufWriter::with_capacity(1 << 20, opened), path: file }
             }
             None => Sink::Object(Box::new(Upload {
                 store: store.clone(),
@@ -87,7 +92,7 @@ pub struct PartFile {
 }
 
 enum Sink {
-    File(BufWriter<File>),
+    File { file: BufWriter<File>, path: PathBuf },
     Object(Box<Upload>),
 }
 
@@ -107,10 +112,8 @@ impl PartFile {
     /// Completes the file and returns its path below the masked location and its size.
     pub fn finish(self) -> Result<(String, u64)> {
         match self.sink {
-            Sink::File(mut file) => {
-                file.flush().map_err(|error| {
-                    file_fault(&error, std::path::Path::new(&self.relative), "cannot write a masked file")
-                })?;
+            Sink::File { mut file, path } => {
+                file.flush().map_err(|error| file_fault(&error, &path, WRITE_FAULT))?;
             }
             Sink::Object(upload) => upload.finish()?,
         }
@@ -121,7 +124,7 @@ impl PartFile {
 impl Write for PartFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         match &mut self.sink {
-            Sink::File(file) => file.write_all(bytes)?,
+            Sink::File { file, path } => file.write_all(bytes).map_err(|error| write_error(&error, path))?,
             Sink::Object(upload) => upload.take(bytes).map_err(std::io::Error::other)?,
         }
         self.bytes += bytes.len() as u64;
@@ -145,7 +148,7 @@ impl Upload {
     }
 
     fn fault(&self, error: &object_store::Error) -> Error {
-        self.store.fault(error, Some(&self.path), "cannot write a masked file")
+        self.store.fault(error, Some(&self.path), WRITE_FAULT)
     }
 
     /// Starts the upload if need be, and sends one part in the background.
@@ -216,26 +219,34 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// An upload that was not finished is aborted, so that nothing is left to pay for.
+    /// An upload that was not finished is aborted, so that nothing is left to pay for. What cannot be aborted now stays
+    /// in the journal, for the end of this run or the beginning of the next.
     fn drop(&mut self) {
-        if let Some((multipart, id)) = self.multipart.take() {
-            let path = self.path.clone();
-            self.parts.abort_all();
-            self.parts.detach_all();
-            let journal = self.store.path(&self.journal).ok();
-            let store = self.store.clone();
-            let abort = async move {
-                if multipart.abort_multipart(&path, &id).await.is_ok()
-                    && let Some(journal) = journal
-                {
-                    let _ = store.delete(&journal).await;
-                }
-            };
-            if Handle::try_current().is_err() {
-                self.io.block_on(abort);
+        let Some((multipart, id)) = self.multipart.take() else { return };
+        let (path, store, journal) = (self.path.clone(), self.store.clone(), self.store.path(&self.journal).ok());
+        let mut parts = std::mem::take(&mut self.parts);
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        self.io.spawn(async move {
+            let under_way = !parts.is_empty();
+            parts.shutdown().await;
+            let aborted = multipart.abort_multipart(&path, &id).await.is_ok();
+            // A part that was under way may still arrive after the abort: then it must be aborted again.
+            if aborted
+                && !under_way
+                && let Some(journal) = journal
+            {
+                let _ = store.delete(&journal).await;
             }
-        }
+            drop(done);
+        });
+        // Not `block_on`: that panics should the upload ever be dropped among asynchronous tasks.
+        let _ = wait.recv_timeout(ABORT_TIME_MAX);
     }
+}
+
+/// An I/O error that says which file it is about.
+fn write_error(error: &std::io::Error, path: &FilePath) -> std::io::Error {
+    std::io::Error::other(file_fault(error, path, WRITE_FAULT))
 }
 
 /// An error while writing a part, as [`PartFile`]'s `Write` reports it.
@@ -243,5 +254,5 @@ pub(crate) fn write_fault(error: &std::io::Error) -> Error {
     if let Some(own) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         return own.clone();
     }
-    file_fault(error, std::path::Path::new("the masked location"), "cannot write a masked file")
+    file_fault(error, FilePath::new("the masked location"), WRITE_FAULT)
 }

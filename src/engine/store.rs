@@ -115,7 +115,8 @@ impl Store {
                 let bytes = found.bytes().await.map_err(|e| self.fault(&e, Some(path), "cannot read an object"))?;
                 Ok(Some((bytes, etag)))
             }
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            // A bucket that is not there is no empty bucket: "nothing published yet" would be the wrong answer.
+            Err(error @ object_store::Error::NotFound { .. }) if s3_reason(&error).is_none() => Ok(None),
             Err(error) => Err(self.fault(&error, Some(path), "cannot read an object")),
         }
     }
@@ -165,6 +166,9 @@ impl Store {
 pub(crate) fn store_fault(error: &object_store::Error, place: &str, message: &'static str) -> Error {
     use object_store::Error as E;
     let said = Error::failed(message).with("location", &Said(place));
+    if let Some((reason, hint)) = s3_reason(error) {
+        return said.with("reason", &Said(reason)).hint(hint);
+    }
     match error {
         E::NotFound { .. } => said.with("reason", &Said("not found")).hint("check the location's spelling"),
         E::PermissionDenied { .. } => said
@@ -178,6 +182,43 @@ pub(crate) fn store_fault(error: &object_store::Error, place: &str, message: &'s
             said.with("reason", &Said(reason)).hint("see that the store can be reached, then run the command again")
         }
     }
+}
+
+/// What an error code of S3 means, and what to do about it. Status codes alone do not tell: an expired session is a 400,
+/// an unknown access key a 403 like a denied one.
+fn s3_reason(error: &object_store::Error) -> Option<(&'static str, &'static str)> {
+    const REGION: (&str, &str) =
+        ("the bucket is in another region", "set `[aws] region` to the bucket's region, or pass --region");
+    let text = chain_text(error);
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
+    Some(match code {
+        Some("NoSuchBucket") => {
+            ("there is no such bucket", "check the bucket's spelling, `[aws] region` and the account")
+        }
+        Some("ExpiredToken" | "TokenRefreshRequired") => {
+            ("the session has expired", "sign in again (for example `aws sso login`), then run the command again")
+        }
+        Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken") => (
+            "the credentials are not accepted",
+            "sign in again, or check AWS_PROFILE, `[aws] profile` or the access key in the environment",
+        ),
+        Some("RequestTimeTooSkewed") => ("this machine's clock is wrong", "set the clock"),
+        Some("PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed") => REGION,
+        None if text.contains("incorrectly configured region") => REGION,
+        Some("SlowDown" | "ServiceUnavailable") => ("the store is overloaded", "run the command again later"),
+        _ => return None,
+    })
+}
+
+/// The texts of an error and its sources, to look for codes in. Never shown.
+fn chain_text(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 /// The kind of the operating system's error at the bottom of an error chain.
@@ -199,6 +240,7 @@ pub(crate) fn io_kind(kind: std::io::ErrorKind) -> &'static str {
         K::NotFound => "not found",
         K::PermissionDenied => "permission denied",
         K::StorageFull => "no space left on the device",
+        K::FileTooLarge => "the file would be larger than is allowed",
         K::QuotaExceeded => "quota exceeded",
         K::ReadOnlyFilesystem => "the file system is read-only",
         K::ConnectionRefused => "connection refused",
@@ -230,6 +272,9 @@ pub(crate) fn file_fault(error: &std::io::Error, path: &FilePath, message: &'sta
     let said = Error::failed(message).with("file", &path.display()).with("reason", &Said(io_kind(error.kind())));
     if error.kind() == std::io::ErrorKind::StorageFull {
         return said.hint("free some space, then run the command again; what was published before is untouched");
+    }
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        return said.hint("raise the limit on the size of files (`ulimit -f`), then run the command again");
     }
     said
 }

@@ -132,6 +132,20 @@ impl LakeTable {
         TableSchema::from_arrow(self.files.name.clone(), &self.schema, self.files.partition_columns.len())
     }
 
+    /// The first file that cannot be read to its end. Reads every file up to it.
+    pub async fn find_undecodable(&self, context: &SessionContext) -> Option<String> {
+        for file in &self.files.files {
+            let files = TableFiles { files: vec![file.clone()], ..self.files.as_ref().clone() };
+            let alone = Self::with_schema(files, Arc::clone(&self.file_schema)).ok()?;
+            if let Err(error) = read_through(alone, context).await
+                && super::fault::wants_file(&super::fault::engine_fault(&error))
+            {
+                return Some(self.files.store.display(&file.meta.location));
+            }
+        }
+        None
+    }
+
     fn file_groups(&self, parallel: usize) -> Vec<FileGroup> {
         let files = self.files.files.iter().map(|file| {
             let values = file.partitions.iter().map(|value| ScalarValue::Utf8(value.clone())).collect();
@@ -139,6 +153,12 @@ impl LakeTable {
         });
         FileGroup::new(files.collect()).split_files(parallel)
     }
+}
+
+async fn read_through(table: LakeTable, context: &SessionContext) -> EngineResult<()> {
+    let mut rows = context.read_table(Arc::new(table))?.execute_stream().await?;
+    while rows.try_next().await?.is_some() {}
+    Ok(())
 }
 
 fn partition_fields(columns: &[String]) -> Vec<FieldRef> {

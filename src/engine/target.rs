@@ -18,7 +18,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use super::hold::Hold;
 use super::manifest::{MANIFEST_FORMAT, Manifest};
@@ -37,6 +39,8 @@ pub struct Target {
     pub grace: Duration,
     /// After how long without a sign of life a run on S3 counts as dead.
     pub hold_expiry: Duration,
+    /// The pool for sockets, where holds are renewed.
+    pub io: Handle,
 }
 
 /// The content of the S3 pointer.
@@ -125,14 +129,18 @@ impl Target {
         let pointer = Pointer { version: Some(manifest.version.clone()), writer: manifest.version.clone() };
         let bytes = serde_json::to_vec(&pointer).map_err(|_| Error::failed("cannot write the pointer as JSON"))?;
         let path = self.store.path(POINTER)?;
-        if self.store.replace(&path, hold.pointer_etag(), bytes.clone()).await?.is_some() {
+        let switched = self.store.replace(&path, hold.pointer_etag(), bytes).await;
+        if matches!(switched, Ok(Some(_))) || self.points_to(&path, &manifest.version).await {
             return Ok(());
         }
-        // A put whose answer was lost is sent again, and then finds its own work.
-        if self.store.read(&path).await?.is_some_and(|(found, _)| found == bytes) {
-            return Ok(());
-        }
+        switched?;
         Err(lost(self).hint("nothing was published by this run; run it again"))
+    }
+
+    /// Whether the pointer names a version, as far as can be seen: the answer to its switch may have been lost.
+    async fn points_to(&self, path: &Path, version: &str) -> bool {
+        let Ok(Some((bytes, _))) = self.store.read(path).await else { return false };
+        serde_json::from_slice::<Pointer>(&bytes).is_ok_and(|pointer| pointer.version.as_deref() == Some(version))
     }
 }
 
@@ -230,13 +238,16 @@ fn unlink_others(folder: &std::path::Path, wanted: &BTreeSet<String>) -> std::io
     Ok(())
 }
 
-/// Before anything is written: a folder that is not ours may not stand where a table's link goes.
+/// Before anything is written: a folder or link that is not ours may not stand where a table's link goes.
 pub(crate) fn reject_foreign(target: &Target, tables: &BTreeSet<String>) -> Result<()> {
     let Some(folder) = target.folder() else { return Ok(()) };
     for table in tables {
         let link = folder.join(folder_name(table));
-        let Ok(found) = std::fs::symlink_metadata(&link) else { continue };
-        if !found.file_type().is_symlink() {
+        if std::fs::symlink_metadata(&link).is_err() {
+            continue;
+        }
+        let ours = std::path::Path::new("versions").join("current").join(folder_name(table));
+        if std::fs::read_link(&link).ok() != Some(ours) {
             return Err(Error::refused("something that saltlake did not write stands where a masked table goes")
                 .with("path", &link.display())
                 .hint("move it away, or set `[masked] location` to an empty folder"));

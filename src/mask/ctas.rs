@@ -27,6 +27,9 @@ pub struct CreateMasked {
     pub table: TableName,
     /// The query that makes it.
     pub query: Box<Query>,
+    /// The whole statement as it was written. Receipts and manifests keep this text: printing the syntax tree again
+    /// would not bring back every name (a quote after a backslash is not doubled).
+    pub sql: String,
     /// Partition columns, outermost folder first. They are the last columns of the query.
     pub partitioned_by: Vec<String>,
     /// Compression of newly encoded columns.
@@ -40,7 +43,7 @@ pub struct CreateMasked {
 /// # Errors
 /// [`crate::error::ErrorKind::Usage`] for a `CREATE TABLE` that is not of this form, and for options that are unknown
 /// or lead elsewhere than the masked location.
-pub fn read(ast: &Ast, target: &Target) -> Result<Option<CreateMasked>> {
+pub fn read(ast: &Ast, sql: &str, target: &Target) -> Result<Option<CreateMasked>> {
     let Ast::CreateTable(create) = ast else { return Ok(None) };
     let table = table_name(&create.name, &target.database).ok_or_else(|| {
         Error::usage("a table name has one or two parts").with("name", &Said(&create.name.to_string()))
@@ -57,6 +60,7 @@ pub fn read(ast: &Ast, target: &Target) -> Result<Option<CreateMasked>> {
     let mut masked = CreateMasked {
         table,
         query,
+        sql: sql.to_owned(),
         partitioned_by: Vec::new(),
         compression: WriteCompression::Zstd,
         if_not_exists: create.if_not_exists,

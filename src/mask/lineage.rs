@@ -8,6 +8,7 @@ use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, Subquery};
 
 use crate::engine::fault::engine_fault;
+use crate::engine::functions::is_mask;
 use crate::error::Result;
 use crate::model::{ColumnRef, TableName};
 
@@ -73,7 +74,7 @@ fn mask_of(expr: &Expr, input: &LogicalPlan) -> Option<MaskUse> {
 
 fn mask_use(expr: &Expr) -> Option<MaskUse> {
     match expr {
-        Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => {
+        Expr::ScalarFunction(call) if is_mask(call.func.name()) => {
             let arguments = call.args.iter().skip(1).filter_map(literal).collect();
             Some(MaskUse { function: call.func.name().to_owned(), arguments })
         }
@@ -182,7 +183,7 @@ impl Trace<'_> {
                 }
                 return Ok(());
             }
-            Expr::ScalarFunction(call) if saltlake_udfs::function_info(call.func.name()).is_some() => {
+            Expr::ScalarFunction(call) if is_mask(call.func.name()) => {
                 // The first argument is masked. The others are literals, or the function refuses them.
                 return call.args.iter().skip(1).try_for_each(|argument| self.gather(argument, schema, below, flow));
             }

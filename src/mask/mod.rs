@@ -23,7 +23,6 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, cast, ident};
 use datafusion::prelude::SessionContext;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use saltlake_udfs::KeyId;
 use sqlparser::ast::Statement as Ast;
 
 pub use self::ctas::{CreateMasked, WriteCompression};
@@ -37,7 +36,7 @@ use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
 use crate::engine::statement::{keys_of, relations_of, table_name};
 use crate::error::{Error, Result, Said};
-use crate::model::{ColumnRef, TableName};
+use crate::model::{ColumnRef, KeyId, TableName};
 
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +76,8 @@ pub struct Spent {
     pub wall: Duration,
     /// Processor time of the whole process in that span.
     pub cpu: Duration,
+    /// The most memory that the process had held by the end of the span, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// A masked table that lies ready to be published.
@@ -94,7 +95,7 @@ pub struct MaskedTable {
     pub keys: BTreeMap<String, KeyUse>,
     /// The raw tables it was made from, with their files as they were read.
     pub sources: BTreeMap<TableName, Vec<SourceFile>>,
-    /// The query that made it, as SQL.
+    /// The statement that made it, as it was written.
     pub query: String,
     /// How it was written.
     pub way: Way,
@@ -149,7 +150,11 @@ impl Masking<'_> {
         self.progress.begin(format!("masking {}", create.table), rows_total);
         tracing::info!(table = %create.table, "mask: writing");
         let clock = Clock::start();
-        let (files, way) = self.write(create, &plan).await?;
+        let written = self.write(create, &plan).await;
+        let (files, way) = match written {
+            Ok(written) => written,
+            Err(error) => return Err(self.raw.name_file(error, sources.keys().map(TableName::table)).await),
+        };
         let spent = clock.spent();
         tracing::info!(table = %create.table, files = files.len(), "mask: written");
         Ok(MaskedTable {
@@ -159,7 +164,7 @@ impl Masking<'_> {
             masks,
             keys: self.key_uses(&keys),
             sources,
-            query: create.query.to_string(),
+            query: create.sql.clone(),
             way,
             spent,
         })
@@ -379,7 +384,11 @@ impl Clock {
     }
 
     pub(crate) fn spent(&self) -> Spent {
-        Spent { wall: self.wall.elapsed(), cpu: process_cpu().saturating_sub(self.cpu) }
+        Spent {
+            wall: self.wall.elapsed(),
+            cpu: process_cpu().saturating_sub(self.cpu),
+            peak_memory_bytes: peak_memory_bytes(),
+        }
     }
 }
 
@@ -390,4 +399,12 @@ fn process_cpu() -> Duration {
     let Some((_, fields)) = stat.rsplit_once(')') else { return Duration::ZERO };
     let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
+}
+
+/// The most memory that this process held so far, where the system tells (Linux).
+pub fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024)
 }

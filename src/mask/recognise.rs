@@ -17,9 +17,9 @@ use super::splice::Output;
 use crate::engine::catalog::Database;
 use crate::engine::fault::engine_fault;
 use crate::engine::lake::LakeFile;
+use crate::engine::lake::TableFormat;
 use crate::engine::table::LakeTable;
 use crate::error::Result;
-use crate::settings::TableFormat;
 
 /// Sources whose row groups are smaller on average are re-encoded: many tiny chunks read and compress badly.
 const SMALL_GROUP_ROWS: i64 = 32 * 1024;

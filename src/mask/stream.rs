@@ -68,12 +68,11 @@ pub(super) async fn write(
         files.extend(done.map_err(|_| Error::failed("a worker thread ended early"))??);
     }
     if files.is_empty() {
-        // A table without rows has its columns all the same. Partition columns exist by folders only.
-        let whole = plan.schema();
+        // A result without rows still has columns: those of the files, and the folders of the partition columns.
+        let (schema, whole) = (data_schema(&plan.schema(), table.partition_columns), plan.schema());
+        let partitions = whole.fields().iter().skip(schema.fields().len());
+        let folder: String = partitions.map(|field| FileNames::partition_folder(field.name(), None)).collect();
         let empty = tokio::task::spawn_blocking(move || {
-            let schema = data_schema(&whole, table.partition_columns);
-            let partitions = whole.fields().iter().skip(schema.fields().len());
-            let folder: String = partitions.map(|field| FileNames::partition_folder(field.name(), None)).collect();
             let mut open = OpenFile::create(&table, &schema, &folder)?;
             open.write(&RecordBatch::new_empty(schema))?;
             open.finish()

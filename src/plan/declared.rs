@@ -6,7 +6,7 @@ use super::names::nearest;
 use super::problems::Problems;
 use super::rule::{MaskCall, Rule};
 use super::{Declaration, Policy};
-use crate::model::{ColumnRef, Identifier, TableSchema};
+use crate::model::{ColumnRef, Identifier, TableSchema, printable};
 
 /// What is declared about one column.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub(super) fn read_declarations<'a>(
             Found::None(near) => {
                 problems.refuse(
                     format!("`[columns]` names table `{table}`, which does not exist"),
-                    near.map(|near| format!("did you mean table `{near}`?")),
+                    near.map(|near| format!("did you mean table `{}`?", printable(near))),
                 );
             }
         }
@@ -73,7 +73,7 @@ fn read_table<'a>(
             Found::None(near) => {
                 problems.refuse(
                     format!("{place} does not exist"),
-                    near.map(|near| format!("did you mean column `{near}`?")),
+                    near.map(|near| format!("did you mean column `{}`?", printable(near))),
                 );
                 continue;
             }

@@ -1,4 +1,6 @@
-//! The plan as JSON, for `plan --format json` and receipts. Names stand as they are, unescaped.
+//! The plan as JSON, for `plan --format json` and receipts.
+//!
+//! Names of tables, columns and identifiers stand as they are; `explanation` and `inside` are for people, and escaped.
 
 use serde::{Serialize, Serializer};
 

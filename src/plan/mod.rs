@@ -169,7 +169,7 @@ impl TablePlan {
 
     /// The names of the keys that the script needs.
     pub fn keys(&self) -> BTreeSet<&str> {
-        self.columns.iter().filter_map(|column| column.action.mask()?.key()).map(saltlake_udfs::KeyId::as_str).collect()
+        self.columns.iter().filter_map(|column| column.action.mask()?.key()).map(crate::model::KeyId::as_str).collect()
     }
 }
 

@@ -74,21 +74,12 @@ impl<'a> Question<'a> {
         problems: &mut Problems,
     ) -> Result<(Action, Reason), Undecided> {
         match declared {
-            Declared::Keep if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
+            Declared::Keep | Declared::KeepDespite(_) if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
             Declared::Keep => Err(self.kept_though_reported(&[], policy, problems)),
-            Declared::KeepDespite(_) if self.found.is_empty() => Ok((Action::Keep, Reason::Declared)),
             Declared::KeepDespite(named) if self.is_covered(named) => Ok((Action::Keep, Reason::DeclaredDespite)),
             Declared::KeepDespite(named) => Err(self.kept_though_reported(named, policy, problems)),
             Declared::Drop => Ok((Action::Drop, Reason::Declared)),
-            Declared::Mask(call) if self.schema.data_type.is_nested() && *call != MaskCall::Null => Err(problems
-                .refuse(
-                    format!("{}: `{}` cannot mask a nested column", self.column, call.function().name()),
-                    Some(format!(
-                        "hide it whole with `mask_null`, or `drop` it\n{}",
-                        declaration_lines(&self.column, "\"mask_null\"", policy)
-                    )),
-                )),
-            Declared::Mask(call) => Ok((Action::Mask(call.clone()), Reason::Declared)),
+            Declared::Mask(call) => self.masked(call, Reason::Declared, policy, problems),
             Declared::Unusable => Err(problems.known()),
         }
     }
@@ -125,13 +116,33 @@ impl<'a> Question<'a> {
             // `IdentifierRules` holds no `keep`; were there one, hiding is the answer that leaks nothing.
             Rule::Keep => Ok((Action::Mask(MaskCall::Null), Reason::Reported)),
             Rule::Drop => Ok((Action::Drop, Reason::Reported)),
-            Rule::Mask(call) => match call.key() {
-                Some(key) if !rules.policy.keys.contains(key.as_str()) => {
-                    Err(problems.key_missing(key.as_str(), format!("the mask of {}", self.column)))
-                }
-                _ => Ok((Action::Mask(call.clone()), Reason::Reported)),
-            },
+            Rule::Mask(call) => self.masked(call, Reason::Reported, rules.policy, problems),
         }
+    }
+
+    /// A mask that can work: its key is there, and its function takes the column's type.
+    fn masked(
+        &self,
+        call: &MaskCall,
+        reason: Reason,
+        policy: &Policy,
+        problems: &mut Problems,
+    ) -> Result<(Action, Reason), Undecided> {
+        if let Some(key) = call.key()
+            && !policy.keys.contains(key.as_str())
+        {
+            return Err(problems.key_missing(key.as_str(), format!("the mask of {}", self.column)));
+        }
+        if call.function().takes(&self.schema.data_type) {
+            return Ok((Action::Mask(call.clone()), reason));
+        }
+        Err(problems.refuse(
+            format!("{}: `{}` takes no column of this type", self.column, call.function().name()),
+            Some(format!(
+                "hide it whole with `mask_null`, or `drop` it\n{}",
+                declaration_lines(&self.column, "\"mask_null\"", policy)
+            )),
+        ))
     }
 
     /// The one rule on which all reported identifiers agree.

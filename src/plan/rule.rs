@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use saltlake_udfs::KeyId;
+use arrow::datatypes::DataType;
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectNamePart, UnaryOperator, Value,
 };
@@ -15,6 +15,10 @@ use sqlparser::tokenizer::Token;
 
 use super::sql;
 use crate::error::{Error, Result, Said};
+use crate::model::KeyId;
+
+/// The longest text that `mask_redact` takes.
+const REDACTION_BYTES_MAX: usize = 4096;
 
 /// The masking functions that a plan may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,10 +53,43 @@ impl MaskFunction {
         }
     }
 
+    /// Whether it masks columns of a type. What has no text of its own can only be hidden whole.
+    pub fn takes(self, data_type: &DataType) -> bool {
+        match self {
+            Self::Redact | Self::Null => true,
+            Self::SaltHash | Self::HmacHash | Self::Partial | Self::Email => match data_type {
+                DataType::Dictionary(_, values) => has_text(values),
+                other => has_text(other),
+            },
+        }
+    }
+
     /// Finds a function by its SQL name, in any case, as SQL does with names that are not quoted.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|function| function.name().eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether the masking functions know one text for each value of a type.
+fn has_text(data_type: &DataType) -> bool {
+    data_type.is_numeric()
+        || matches!(
+            data_type,
+            DataType::Null
+                | DataType::Boolean
+                | DataType::Utf8
+                | DataType::LargeUtf8
+                | DataType::Utf8View
+                | DataType::Binary
+                | DataType::LargeBinary
+                | DataType::BinaryView
+                | DataType::FixedSizeBinary(_)
+                | DataType::Date32
+                | DataType::Date64
+                | DataType::Timestamp(..)
+                | DataType::Time32(_)
+                | DataType::Time64(_)
+        )
 }
 
 /// A masking call without its value: what is done to a column.
@@ -223,7 +260,9 @@ fn build(function: MaskFunction, arguments: &[FunctionArg]) -> Result<MaskCall> 
         (MaskFunction::HmacHash, []) => Ok(MaskCall::HmacHash(KeyId::new(KeyId::DEFAULT))),
         (MaskFunction::HmacHash, [Argument::Text(key)]) => Ok(MaskCall::HmacHash(KeyId::new(key))),
         (MaskFunction::Redact, []) => Ok(MaskCall::Redact(None)),
-        (MaskFunction::Redact, [Argument::Text(shown)]) => Ok(MaskCall::Redact(Some(shown.clone()))),
+        (MaskFunction::Redact, [Argument::Text(shown)]) if shown.len() <= REDACTION_BYTES_MAX => {
+            Ok(MaskCall::Redact(Some(shown.clone())))
+        }
         (MaskFunction::Partial, [Argument::Count(first), Argument::Count(last)]) => {
             Ok(MaskCall::Partial { first: *first, last: *last })
         }
@@ -257,7 +296,7 @@ fn wrong_arguments(function: MaskFunction) -> Error {
     let forms = match function {
         MaskFunction::SaltHash => "`salt_hash` or `salt_hash('key-name')`",
         MaskFunction::HmacHash => "`hmac_hash` or `hmac_hash('key-name')`",
-        MaskFunction::Redact => "`mask_redact` or `mask_redact('text')`",
+        MaskFunction::Redact => "`mask_redact` or `mask_redact('text')`, the text at most 4096 bytes long",
         MaskFunction::Partial => "`mask_partial(first, last)`, such as `mask_partial(0, 4)`",
         MaskFunction::Email => "`mask_email`",
         MaskFunction::Null => "`mask_null`",
@@ -284,6 +323,13 @@ fn not_a_mask(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+
+    use arrow::datatypes::{Field, IntervalUnit, TimeUnit};
+    use datafusion::logical_expr::ReturnFieldArgs;
+    use datafusion::scalar::ScalarValue;
+    use saltlake_udfs::{KeyRing, MaskKey};
 
     use super::*;
     use crate::error::ErrorKind;
@@ -315,6 +361,60 @@ mod tests {
         }
         assert_eq!(Rule::parse("keep").unwrap(), Rule::Keep);
         assert_eq!(Rule::parse("Drop").unwrap(), Rule::Drop);
+    }
+
+    #[test]
+    fn rules_and_functions_agree_on_names_keys_and_types() {
+        let field = |data_type| Arc::new(Field::new("item", data_type, true));
+        let dictionary = |values| DataType::Dictionary(Box::new(DataType::Int32), Box::new(values));
+        let types = [
+            DataType::Null,
+            DataType::Boolean,
+            DataType::Int8,
+            DataType::UInt64,
+            DataType::Float16,
+            DataType::Float64,
+            DataType::Decimal128(38, 2),
+            DataType::Decimal256(76, 2),
+            DataType::Utf8,
+            DataType::LargeUtf8,
+            DataType::Utf8View,
+            DataType::Binary,
+            DataType::BinaryView,
+            DataType::FixedSizeBinary(16),
+            DataType::Date32,
+            DataType::Date64,
+            DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            DataType::Time32(TimeUnit::Second),
+            DataType::Time64(TimeUnit::Microsecond),
+            DataType::Duration(TimeUnit::Second),
+            DataType::Interval(IntervalUnit::MonthDayNano),
+            dictionary(DataType::Utf8),
+            dictionary(DataType::Duration(TimeUnit::Second)),
+            dictionary(DataType::List(field(DataType::Utf8))),
+            DataType::List(field(DataType::Utf8)),
+            DataType::Struct(vec![field(DataType::Utf8)].into()),
+        ];
+        let ring = Arc::new(KeyRing::default());
+        ring.insert(KeyId::new("default"), MaskKey::new(vec![7; 32].into()));
+        let functions = saltlake_udfs::all_functions(&ring);
+        assert_eq!(functions.len(), MaskFunction::ALL.len());
+        for mask in MaskFunction::ALL {
+            let function = functions.iter().find(|function| function.name() == mask.name()).unwrap();
+            let text = if mask == MaskFunction::Partial { "mask_partial(0, 4)" } else { mask.name() };
+            assert_eq!(call(text).key().is_some(), saltlake_udfs::keyed(mask.name()), "{text}");
+            for data_type in &types {
+                let count = ScalarValue::Int64(Some(4));
+                let counts = if mask == MaskFunction::Partial { 2 } else { 0 };
+                let mut fields = vec![field(data_type.clone())];
+                fields.extend(std::iter::repeat_n(field(DataType::Int64), counts));
+                let mut scalars = vec![None];
+                scalars.extend(std::iter::repeat_n(Some(&count), counts));
+                let arguments = ReturnFieldArgs { arg_fields: &fields, scalar_arguments: &scalars };
+                let taken = function.return_field_from_args(arguments);
+                assert_eq!(mask.takes(data_type), taken.is_ok(), "{text} of {data_type}: {taken:?}");
+            }
+        }
     }
 
     #[test]
@@ -357,6 +457,13 @@ mod tests {
     fn a_value_in_a_rule_is_answered_with_the_rule_without_it() {
         let error = Rule::parse("salt_hash(username)").unwrap_err().to_string();
         assert!(error.contains("leave the value out"), "{error}");
+    }
+
+    #[test]
+    fn a_redaction_that_the_function_would_refuse_is_no_rule() {
+        let text = |length: usize| format!("mask_redact('{}')", "x".repeat(length));
+        assert!(Rule::parse(&text(4096)).is_ok());
+        assert_eq!(Rule::parse(&text(4097)).unwrap_err().kind(), ErrorKind::Usage);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-pub use self::receipt::{Receipt, ReceiptColumn, ReceiptFindings, RunDetails, peak_memory_bytes};
+pub use self::receipt::{Receipt, ReceiptColumn, ReceiptFindings, RunDetails};
 use crate::engine::Hold;
 use crate::engine::keys::KeyUse;
 use crate::engine::manifest::{MANIFEST_FORMAT, Manifest, ManifestFile, ManifestTable, Retired};
@@ -28,12 +28,14 @@ pub struct Publication {
     pub receipt: String,
     /// The tables that this run wrote.
     pub tables: Vec<String>,
+    /// Why what no version needs could not be deleted, if so. The next run does it.
+    pub leftover: Option<Error>,
 }
 
 /// A new version id: sorts by time, and no two are equal.
 pub fn new_version(now: DateTime<Utc>) -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), random.get(..8).unwrap_or_default())
+    format!("{}-{}", now.format("%Y%m%dT%H%M%S%3fZ"), random.get(..8).unwrap_or_default())
 }
 
 /// The keys that each table of a run will use, against those of the current version.
@@ -138,13 +140,12 @@ pub async fn publish(
     target.store.write(&target.store.path(&receipt_path)?, bytes).await?;
     target.switch(hold, &manifest).await?;
     tracing::info!(version = %version, "publish: cleaning up");
-    // Readers see the new version: what cannot be deleted now is left to the next run.
-    if let Err(error) = target.collect(hold, Some(&manifest), now).await {
-        tracing::warn!(reason = error.message(), "old versions could not be cleaned up; the next run will");
-    }
+    // Readers see the new version: what fails from here on is no failure of the run.
+    let leftover = target.collect(hold, Some(&manifest), now).await.err();
     Ok(Publication {
         version,
         receipt: receipt_path,
         tables: staged.iter().map(|(table, _)| table.table.to_string()).collect(),
+        leftover,
     })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::keys::KeyUse;
 use crate::mask::verify::Verified;
-use crate::mask::{MaskUse, MaskedTable, Spent, Way};
+use crate::mask::{MaskUse, MaskedTable, Spent, Way, peak_memory_bytes};
 
 /// What the stages before know about a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -137,11 +137,18 @@ pub struct ReceiptTime {
     pub wall_seconds: f64,
     /// Of the processor, user and system, all threads.
     pub cpu_seconds: f64,
+    /// The most memory that the process had held by the end of the step, where the system tells.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 impl From<Spent> for ReceiptTime {
     fn from(spent: Spent) -> Self {
-        Self { wall_seconds: spent.wall.as_secs_f64(), cpu_seconds: spent.cpu.as_secs_f64() }
+        Self {
+            wall_seconds: spent.wall.as_secs_f64(),
+            cpu_seconds: spent.cpu.as_secs_f64(),
+            peak_memory_bytes: spent.peak_memory_bytes,
+        }
     }
 }
 
@@ -212,12 +219,4 @@ pub(super) fn mask_text(mask: &MaskUse) -> String {
     }
     text.push(')');
     text
-}
-
-/// The most memory that this process held so far, where the system tells (Linux).
-pub fn peak_memory_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes * 1024)
 }

@@ -24,4 +24,5 @@ pub(crate) mod macie_stub;
 pub(crate) mod moto;
 pub(crate) mod python;
 pub(crate) mod shelf;
+pub(crate) mod shop;
 pub(crate) mod stub;

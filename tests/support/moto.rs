@@ -20,9 +20,13 @@ const SECRET_ACCESS_KEY: &str = "test-secret";
 /// The running server.
 pub(crate) struct Moto {
     endpoint: String,
-    // Never dropped: the pipe closes when this process ends, however it ends, and then the server ends too.
-    _lifeline: (Child, ChildStdin),
+    // Never dropped: the pipe closes when this process ends, however it ends, and then the server ends too. None if the
+    // server is that of a process that waits for this one.
+    _lifeline: Option<(Child, ChildStdin)>,
 }
+
+/// Names the server to a process that a test starts.
+pub(crate) const ENDPOINT_VARIABLE: &str = "SALTLAKE_TEST_MOTO";
 
 /// The server of this test process.
 pub(crate) fn moto() -> &'static Moto {
@@ -31,6 +35,9 @@ pub(crate) fn moto() -> &'static Moto {
 }
 
 fn start() -> Moto {
+    if let Ok(endpoint) = std::env::var(ENDPOINT_VARIABLE) {
+        return Moto { endpoint, _lifeline: None };
+    }
     let (mut child, stdin) = spawn();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -41,7 +48,7 @@ fn start() -> Moto {
         assert!(started.elapsed() < Duration::from_mins(1), "moto does not answer");
         std::thread::sleep(Duration::from_millis(50));
     }
-    Moto { endpoint, _lifeline: (child, stdin) }
+    Moto { endpoint, _lifeline: Some((child, stdin)) }
 }
 
 fn spawn() -> (Child, ChildStdin) {

@@ -39,12 +39,19 @@ impl Unit {
 /// Years outside 0 to 9999 carry a sign, as ISO 8601 asks: `+10000-01-01`, `-0001-12-31`.
 pub(crate) fn write_date(days: i64, text: &mut String) {
     let (year, month, day) = civil(days);
-    // Writing to a String cannot fail, here and below.
-    let _ = match year {
-        0..=9999 => write!(text, "{year:04}-{month:02}-{day:02}"),
-        10_000.. => write!(text, "+{year}-{month:02}-{day:02}"),
-        _ => write!(text, "-{:04}-{month:02}-{day:02}", year.unsigned_abs()),
-    };
+    match year {
+        0..=9999 => {
+            write_two_digits(year.unsigned_abs() / 100, text);
+            write_two_digits(year.unsigned_abs() % 100, text);
+        }
+        // Writing to a String cannot fail, here and below.
+        10_000.. => drop(write!(text, "+{year}")),
+        _ => drop(write!(text, "-{:04}", year.unsigned_abs())),
+    }
+    text.push('-');
+    write_two_digits(month, text);
+    text.push('-');
+    write_two_digits(day, text);
 }
 
 /// Writes a moment, counted from 1970-01-01T00:00:00, as `2024-01-31T10:20:30.5`.
@@ -80,7 +87,11 @@ pub(crate) fn write_time(ticks: i64, unit: Unit, text: &mut String) {
 /// Writes `HH:MM:SS` and the fraction without its trailing zeros.
 fn write_clock(seconds: u64, fraction: u64, unit: Unit, text: &mut String) {
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let _ = write!(text, "{hours:02}:{minutes:02}:{seconds:02}");
+    write_two_digits(hours, text);
+    text.push(':');
+    write_two_digits(minutes, text);
+    text.push(':');
+    write_two_digits(seconds, text);
     if fraction != 0 {
         let (_, digits) = unit.scale();
         let _ = write!(text, ".{fraction:0digits$}");
@@ -88,10 +99,21 @@ fn write_clock(seconds: u64, fraction: u64, unit: Unit, text: &mut String) {
     }
 }
 
+/// Writes a number of at least two digits. By hand where it has two, since formatting costs more than hashing.
+fn write_two_digits(number: u64, text: &mut String) {
+    match u32::try_from(number) {
+        Ok(small @ 0..=99) => {
+            let digits = [small / 10, small % 10].map(|digit| char::from_digit(digit, 10).unwrap_or('0'));
+            text.extend(digits);
+        }
+        _ => drop(write!(text, "{number:02}")),
+    }
+}
+
 /// Year, month and day in the proleptic Gregorian calendar.
 ///
 /// The method is the usual one: count years from March, so that the leap day ends them, in eras of 400 years.
-fn civil(days: i64) -> (i64, i64, i64) {
+fn civil(days: i64) -> (i64, u64, u64) {
     let days = days + 719_468; // from 0000-03-01; a day count is far below the limits of i64
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -101,7 +123,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+    (year, month.unsigned_abs(), day.unsigned_abs())
 }
 
 #[cfg(test)]
@@ -122,8 +144,8 @@ mod tests {
             (19_753, "2024-01-31"),
             (19_782, "2024-02-29"),
             (11_016, "2000-02-29"),
-            (-25_508, "1900-02-28"),
-            (-25_507, "1900-03-01"),
+            (-25_509, "1900-02-28"),
+            (-25_508, "1900-03-01"),
             (-719_528, "0000-01-01"),
             (-719_529, "-0001-12-31"),
             (2_932_896, "9999-12-31"),

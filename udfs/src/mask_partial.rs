@@ -146,16 +146,28 @@ fn mask_partial(value: &[u8], shown: Shown, masked: &mut String) {
 /// The two ends that may be shown: nothing, unless they are at most half of the text's characters.
 fn ends_of(text: &str, shown: Shown) -> (&str, &str) {
     let shown_count = shown.first.saturating_add(shown.last);
-    if shown_count == 0 || text.graphemes(true).count() < shown_count.saturating_mul(2) {
+    let Some(last_needed) = shown_count.saturating_mul(2).checked_sub(1) else {
         return ("", "");
-    }
-    let boundary = |index: Option<(usize, &str)>| index.map_or(text.len(), |(start, _)| start);
-    let first_end = boundary(text.grapheme_indices(true).nth(shown.first));
-    let last_start = match shown.last {
-        0 => text.len(),
-        last => text.grapheme_indices(true).nth_back(last - 1).map_or(text.len(), |(start, _)| start),
+    };
+    let (first_end, last_start) = if is_one_byte_each(text) {
+        if text.len() <= last_needed {
+            return ("", "");
+        }
+        (shown.first, text.len() - shown.last)
+    } else {
+        let mut starts = text.grapheme_indices(true).map(|(start, _)| start);
+        if starts.clone().nth(last_needed).is_none() {
+            return ("", "");
+        }
+        let last = shown.last.checked_sub(1).and_then(|before| starts.clone().nth_back(before));
+        (starts.nth(shown.first).unwrap_or(0), last.unwrap_or(text.len()))
     };
     (text.get(..first_end).unwrap_or(""), text.get(last_start..).unwrap_or(""))
+}
+
+/// Whether every character is one byte, so that none need be searched for. Of ASCII only CR LF is a longer one.
+fn is_one_byte_each(text: &str) -> bool {
+    text.is_ascii() && !text.as_bytes().contains(&b'\r')
 }
 
 #[cfg(test)]

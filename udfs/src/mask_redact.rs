@@ -1,6 +1,5 @@
 //! `mask_redact`: one text for every value.
 
-use std::iter::repeat_n;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, new_null_array};
@@ -12,8 +11,8 @@ use datafusion::logical_expr::{
 
 use crate::info::{Example, FunctionInfo};
 use crate::text::{
-    check_count, literal_text, output_field, scalar_argument, text_column, text_of, text_type, value_argument,
-    value_field,
+    batch_too_large, check_count, literal_text, output_field, scalar_argument, text_column, text_of, text_type,
+    value_argument, value_field,
 };
 
 pub(crate) const INFO: FunctionInfo = FunctionInfo {
@@ -122,20 +121,24 @@ fn check_text(text: &str) -> Result<()> {
 ///
 /// A dictionary gets new keys and one value: the old keys would still tell which cells are equal.
 fn redact(array: &ArrayRef, text: &str) -> Result<ArrayRef> {
+    let rows = array.len();
+    let output_type = text_type(array.data_type());
     let nulls = array.logical_nulls();
-    if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == nulls.len()) {
-        return Ok(new_null_array(&text_type(array.data_type()), array.len()));
+    if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == rows) {
+        return Ok(new_null_array(&output_type, rows));
     }
-    let plain = |rows: usize| -> Result<ArrayRef> {
-        let ends = (0..rows).map(|row| (row + 1).saturating_mul(text.len()));
-        Ok(Arc::new(text_column(repeated(text, rows), ends, nulls.clone())?))
-    };
-    match array.data_type() {
-        DataType::Dictionary(..) => Ok(arrow::compute::cast(&plain(array.len())?, &text_type(array.data_type()))?),
-        _ => plain(array.len()),
+    let bytes = repeated(text, rows)?;
+    let ends = (0..rows).map(|row| (row + 1).saturating_mul(text.len()));
+    let column: ArrayRef = Arc::new(text_column(bytes, ends, nulls)?);
+    match output_type {
+        DataType::Utf8 => Ok(column),
+        dictionary => Ok(arrow::compute::cast(&column, &dictionary)?),
     }
 }
 
-fn repeated(text: &str, rows: usize) -> Vec<u8> {
-    repeat_n(text.as_bytes(), rows).flatten().copied().collect()
+fn repeated(text: &str, rows: usize) -> Result<Vec<u8>> {
+    match text.len().checked_mul(rows) {
+        Some(bytes) if i32::try_from(bytes).is_ok() => Ok(text.repeat(rows).into_bytes()),
+        _ => Err(batch_too_large()),
+    }
 }

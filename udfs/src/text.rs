@@ -36,8 +36,12 @@ pub(crate) fn value_field<'a>(function: &str, args: &ReturnFieldArgs<'a>) -> Res
 }
 
 /// A field as nullable as the value it is made from. Metadata of the source stays behind.
+///
+/// A dictionary and a nested value may hold NULLs that their field knows nothing of.
 pub(crate) fn output_field(function: &str, data_type: DataType, value: &FieldRef) -> FieldRef {
-    Arc::new(Field::new(function, data_type, value.is_nullable()))
+    let hides_nulls = value.data_type().is_nested()
+        || matches!(value.data_type(), DataType::Dictionary(..) | DataType::RunEndEncoded(..) | DataType::Null);
+    Arc::new(Field::new(function, data_type, value.is_nullable() || hides_nulls))
 }
 
 /// Refuses a call with too few or too many arguments.
@@ -117,8 +121,11 @@ fn map_array(array: &ArrayRef, mask: &mut impl FnMut(&dyn Array) -> Result<Strin
     let masked = if values.len() > array.len() && !values.is_empty() {
         // A reader hands the dictionary of a whole row group with every batch: mask what this batch uses.
         let mut unused = vec![true; values.len()];
-        for key in dictionary.normalized_keys() {
-            if let Some(flag) = unused.get_mut(key) {
+        let nulls = dictionary.nulls();
+        for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
+            if nulls.is_none_or(|nulls| nulls.is_valid(row))
+                && let Some(flag) = unused.get_mut(key)
+            {
                 *flag = false;
             }
         }

@@ -116,7 +116,7 @@ where
             "log in (`aws sso login`), set AWS_PROFILE, or set `[aws] profile`; `aws sts get-caller-identity` tells who you are",
         ),
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => {
-            ("Macie cannot be reached", "check the network, `[aws] region` and `[aws] macie_endpoint_url`")
+            ("Macie cannot be reached", "check the network, `[aws] region` and `[aws.endpoints] macie2`")
         }
         _ if code.contains("AccessDenied") => (
             "access to Macie is denied",
@@ -131,10 +131,9 @@ where
         {
             ("Macie does not accept the AWS credentials", "log in again (`aws sso login`) or check `[aws] profile`")
         }
-        _ => (
-            "Macie does not answer as expected",
-            "run it again, or check `[aws] region` and `[aws] macie_endpoint_url`",
-        ),
+        _ => {
+            ("Macie does not answer as expected", "run it again, or check `[aws] region` and `[aws.endpoints] macie2`")
+        }
     };
     let mut told = Error::failed(message).with("operation", &Said(operation));
     if !code.is_empty() {

@@ -7,6 +7,7 @@ mod s3;
 mod secrets;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -14,6 +15,7 @@ use aws_smithy_http_client::tls;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OnceCell};
 
+use self::credentials::Bridge;
 use self::macie::Macie;
 use crate::engine::connections::{Bucket, Buckets, Secrets, StoredSecret};
 use crate::error::Result;
@@ -24,23 +26,39 @@ pub struct Aws {
     settings: AwsSettings,
     io: Handle,
     config: OnceCell<SdkConfig>,
+    credentials: OnceCell<Arc<Bridge>>,
     buckets: Mutex<HashMap<String, Bucket>>,
 }
 
 impl Aws {
     /// With the settings' overrides; requests run on `io`.
     pub fn new(settings: AwsSettings, io: Handle) -> Self {
-        Self { settings, io, config: OnceCell::new(), buckets: Mutex::new(HashMap::new()) }
+        Self {
+            settings,
+            io,
+            config: OnceCell::new(),
+            credentials: OnceCell::new(),
+            buckets: Mutex::new(HashMap::new()),
+        }
     }
 
     async fn config(&self) -> &SdkConfig {
         self.config.get_or_init(|| load(&self.settings)).await
     }
 
+    /// The chain's credentials.
+    ///
+    /// # Errors
+    /// If there are none.
+    async fn credentials(&self) -> Result<Arc<Bridge>> {
+        let config = self.config().await;
+        self.credentials.get_or_try_init(|| Bridge::open(config)).await.cloned()
+    }
+
     /// The live Macie service.
     pub async fn macie(&self) -> Result<Macie> {
         let config = self.config().await;
-        credentials::require(config).await?;
+        self.credentials().await?;
         let mut builder = aws_sdk_macie2::config::Builder::from(config);
         if let Some(url) = &self.settings.macie_endpoint_url {
             builder = builder.endpoint_url(url);
@@ -74,7 +92,7 @@ impl Buckets for Aws {
         if let Some(bucket) = buckets.get(name) {
             return Ok(bucket.clone());
         }
-        let bucket = s3::open(name, self.config().await, &self.settings, &self.io).await?;
+        let bucket = s3::open(name, self.config().await, self.credentials().await?, &self.settings, &self.io)?;
         buckets.insert(name.to_owned(), bucket.clone());
         Ok(bucket)
     }
@@ -84,7 +102,7 @@ impl Buckets for Aws {
 impl Secrets for Aws {
     async fn secret(&self, reference: &SecretRef, version: Option<&str>) -> Result<StoredSecret> {
         let config = self.config().await;
-        credentials::require(config).await?;
+        self.credentials().await?;
         let mut builder = aws_sdk_secretsmanager::config::Builder::from(config);
         if let Some(url) = &self.settings.secretsmanager_endpoint_url {
             builder = builder.endpoint_url(url);

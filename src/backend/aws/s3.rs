@@ -7,17 +7,22 @@ use object_store::aws::AmazonS3Builder;
 use object_store::client::SpawnedReqwestConnector;
 use tokio::runtime::Handle;
 
-use super::credentials::{Bridge, require};
+use super::credentials::Bridge;
 use crate::engine::connections::Bucket;
 use crate::error::{Error, Result, Said};
 use crate::settings::AwsSettings;
 
 /// Opens a bucket. Requests are signed with the chain's credentials and run on `io`.
-pub(super) async fn open(name: &str, config: &SdkConfig, settings: &AwsSettings, io: &Handle) -> Result<Bucket> {
-    let provider = require(config).await?;
+pub(super) fn open(
+    name: &str,
+    config: &SdkConfig,
+    credentials: Arc<Bridge>,
+    settings: &AwsSettings,
+    io: &Handle,
+) -> Result<Bucket> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(name)
-        .with_credentials(Arc::new(Bridge(provider)))
+        .with_credentials(credentials)
         .with_http_connector(SpawnedReqwestConnector::new(io.clone()));
     let region = config.region().map(ToString::to_string);
     let endpoint = settings.s3_endpoint_url.as_ref().or(settings.endpoint_url.as_ref());

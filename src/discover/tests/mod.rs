@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::error::ErrorKind;
 use crate::model::{ColumnPath, Identifier, Location, PathStep, TableName, TableSchema, TableSource};
-use crate::settings::FindingsSettings;
 
 mod columns;
 mod output;
@@ -21,16 +20,6 @@ mod properties;
 mod refusals;
 mod samples;
 mod shapes;
-
-fn settings() -> FindingsSettings {
-    FindingsSettings {
-        sources: Vec::new(),
-        archived: true,
-        details: true,
-        accept_unlocated: false,
-        accept_unmapped: false,
-    }
-}
 
 fn s3(bucket: &str, prefix: &str) -> Location {
     Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() }
@@ -140,7 +129,7 @@ const CUSTOMER: &str = "dataset/customer/LOAD00000001.parquet";
 fn a_finding_names_its_columns() {
     let findings = found(&[finding("1", CUSTOMER, &at_paths("NAME", 30, &["$.name", "$.Name", "$.username"]))]);
     assert_eq!(summary(&findings), ["customer.name: NAME×30", "customer.username: NAME×30"]);
-    findings.refusal(&settings()).unwrap();
+    findings.refusal(Accepted::default()).unwrap();
     let name = TableName::new("dataset", "customer");
     let columns = findings.column(&name, "name");
     assert_eq!(columns.len(), 1);

@@ -26,14 +26,14 @@ fn a_detection_without_a_column_is_refused_by_name() {
         let findings = found(&[finding("f-1", CUSTOMER, &detection)]);
         let reasons: Vec<Reason> = findings.unlocated().iter().map(|unlocated| unlocated.reason).collect();
         assert_eq!(reasons, [reason], "{detection}");
-        let error = findings.refusal(&settings()).unwrap_err();
+        let error = findings.refusal(Accepted::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
         let text = error.to_string();
-        for part in ["dataset.customer: NAME", "finding f-1 in f.json", "accept_unlocated = true", reason.text()] {
+        for part in ["dataset.customer: NAME", "finding f-1 in f.json", "unlocated = \"accept\"", reason.text()] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
-        findings.refusal(&FindingsSettings { accept_unlocated: true, ..settings() }).unwrap();
-        findings.refusal(&FindingsSettings { accept_unmapped: true, ..settings() }).unwrap_err();
+        findings.refusal(Accepted { unlocated: true, unmapped: false }).unwrap();
+        findings.refusal(Accepted { unlocated: false, unmapped: true }).unwrap_err();
     }
     let mut embedded = finding("1", CUSTOMER, &at_paths("NAME", 1, &["$.name"]));
     embedded["resourcesAffected"]["s3Object"]["embeddedFileDetails"] = json!({"filePath": "a.parquet"});
@@ -160,19 +160,19 @@ fn details_are_asked_for_where_they_can_be_read() {
 #[test]
 fn an_object_of_the_lake_without_a_table_is_refused_by_name() {
     let findings = found(&[finding("f-1", "dataset/new\u{1b}[2J/x", &at_paths("NAME", 1, &["$.a"]))]);
-    let error = findings.refusal(&settings()).unwrap_err();
+    let error = findings.refusal(Accepted::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     let text = error.to_string();
-    assert!(text.contains("lake/dataset/new") && text.contains("accept_unmapped = true"), "{text}");
+    assert!(text.contains("lake/dataset/new") && text.contains("unmapped = \"accept\""), "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
-    findings.refusal(&FindingsSettings { accept_unmapped: true, ..settings() }).unwrap();
-    findings.refusal(&FindingsSettings { accept_unlocated: true, ..settings() }).unwrap_err();
+    findings.refusal(Accepted { unlocated: false, unmapped: true }).unwrap();
+    findings.refusal(Accepted { unlocated: true, unmapped: false }).unwrap_err();
 }
 
 #[test]
 fn a_header_that_may_be_a_value_is_never_said() {
     let detection =
         json!({"type": "NAME", "count": 1, "occurrences": {"cells": [{"columnName": "Alice", "column": 7}]}});
-    let error = found(&[finding("1", CUSTOMER, &detection)]).refusal(&settings()).unwrap_err().to_string();
+    let error = found(&[finding("1", CUSTOMER, &detection)]).refusal(Accepted::default()).unwrap_err().to_string();
     assert!(error.contains("column 7") && !error.contains("Alice"), "{error}");
 }

@@ -1,0 +1,77 @@
+//! `saltlake demo`: the whole way on invented data, on this machine alone.
+
+mod data;
+mod findings;
+mod folder;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::app::{App, with_settings};
+use super::{discover, mask, output, plan, query, verify};
+use crate::engine::statement::parse_script;
+use crate::error::{Error, Result};
+use crate::settings::{FILE_NAME, Overrides, Settings};
+
+/// Make a lake of invented customers, cards and bank accounts, and go the whole way with it
+///
+/// Writes raw tables, Macie findings as Firehose delivers them, a key and a saltlake.toml into a folder; then discovers,
+/// plans, masks, verifies, and shows the tables before and after. Needs no cloud. Afterwards every command works there.
+#[derive(Args, Debug)]
+pub(super) struct DemoArgs {
+    /// The folder to make it in
+    #[arg(long, value_name = "DIR", default_value = "saltlake-demo")]
+    dir: PathBuf,
+    /// Rows in each table
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    rows: usize,
+}
+
+pub(super) fn run(args: &DemoArgs, overrides: &Overrides) -> Result<()> {
+    if overrides.config.is_some() {
+        return Err(Error::usage("the demo brings its own settings").hint("leave --config out"));
+    }
+    folder::lay_out(&args.dir, args.rows)?;
+    let overrides = Overrides { config: Some(args.dir.join(FILE_NAME)), ..overrides.clone() };
+    let settings = Settings::from_process(&overrides)?;
+    output::print(&format!("A lake of invented data is in {}.\n", args.dir.display()))?;
+    with_settings(settings, async |app| Box::pin(show(app)).await)?;
+    output::print(&format!(
+        "\nNow try it yourself:\n  cd {}\n  saltlake plan\n  saltlake verify\n  saltlake query \"SELECT gender, count(*) AS \
+         customers FROM dataset_masked.customer GROUP BY gender\"\n",
+        args.dir.display()
+    ))
+}
+
+/// The stages, each under the command that does it alone.
+async fn show(app: &App) -> Result<()> {
+    const BEFORE: &str = "SELECT id, username, name, mail, birthdate FROM dataset.customer ORDER BY id LIMIT 3";
+    const AFTER: &str = "SELECT id, username, name, mail, birthdate FROM dataset_masked.customer ORDER BY id LIMIT 3";
+    const JOIN: &str = "SELECT c.cred_card_provider, count(*) AS customers, count(DISTINCT b.iban) AS accounts \
+                        FROM dataset_masked.customer k JOIN dataset_masked.card c ON c.id = k.id \
+                        JOIN dataset_masked.bank b ON b.id = k.id GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3";
+    ask(app, "Before: anyone who may read the lake reads people.", BEFORE).await?;
+    step("What Macie found, and in which columns.", "discover")?;
+    discover::run(&discover::DiscoverArgs::default(), app).await?;
+    step("What is done about it, column by column.", "plan --explain")?;
+    plan::run(&plan::PlanArgs::explained(), app).await?;
+    step("Masked, proven and published: all tables at once.", "mask")?;
+    mask::run(&mask::MaskArgs::default(), app).await?;
+    ask(app, "After: the same rows, and nobody in them.", AFTER).await?;
+    ask(app, "Joins still work.", JOIN).await?;
+    step("The proof can be repeated at any time.", "verify")?;
+    verify::run(&verify::VerifyArgs::default(), app).await
+}
+
+fn step(title: &str, command: &str) -> Result<()> {
+    output::print(&format!("\n{title}\n$ saltlake {command}\n"))
+}
+
+async fn ask(app: &App, title: &str, sql: &str) -> Result<()> {
+    step(title, &format!("query \"{sql}\""))?;
+    for statement in parse_script(sql, "the demo")? {
+        query::answer(app, &statement, query::Format::Table, None).await?;
+    }
+    Ok(())
+}
