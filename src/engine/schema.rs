@@ -13,7 +13,8 @@ use crate::settings::TableFormat;
 /// Unites the columns of a table's files, by name.
 ///
 /// Files may differ in the order of their columns and in the encoding of text. A DMS change file has an `Op` column
-/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`.
+/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`. The files of a CSV table all have the
+/// same header: their fields are read by position, so another order would put one column's values under another's name.
 ///
 /// # Errors
 /// Names the file that differs, the column, and the file it differs from.
@@ -24,6 +25,9 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
     let mut fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
     let free = merge_schemas || files.format == TableFormat::Json;
     for (index, schema) in schemas.iter().enumerate().skip(1) {
+        if files.format == TableFormat::Csv {
+            same_header(files, index, first, schema)?;
+        }
         for field in schema.fields() {
             match fields.iter().position(|known| known.name() == field.name()) {
                 Some(position) => {
@@ -55,6 +59,16 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
     Ok(Arc::new(Schema::new(fields.into_iter().map(|field| plain(&field)).collect::<Vec<_>>())))
 }
 
+fn same_header(files: &TableFiles, index: usize, first: &Schema, other: &Schema) -> Result<()> {
+    let differing = (0..first.fields().len().max(other.fields().len()))
+        .map(|column| (first.fields().get(column), other.fields().get(column)))
+        .find(|(known, field)| known.map(|known| known.name()) != field.map(|field| field.name()));
+    let Some((known, field)) = differing else { return Ok(()) };
+    let column = field.or(known).map_or("", |field| field.name());
+    Err(differs(files, index, column, "it stands in another place of the header, which a CSV table has only one of")
+        .hint("`merge_schemas` does not help here: fields of CSV files have no names of their own"))
+}
+
 fn plain(field: &FieldRef) -> FieldRef {
     if field.metadata().is_empty() {
         return Arc::clone(field);
@@ -71,7 +85,7 @@ fn is_operation(schema: &Schema, field: &Field) -> bool {
 
 /// The type that holds the values of both, without loss.
 fn unite_types(left: &DataType, right: &DataType, merge: bool) -> Option<DataType> {
-    if left == right || left.equals_datatype(right) {
+    if left == right || is_same(left, right) {
         return Some(left.clone());
     }
     let (left, right) = (value_type(left), value_type(right));
@@ -85,6 +99,37 @@ fn unite_types(left: &DataType, right: &DataType, merge: bool) -> Option<DataTyp
         return None;
     }
     wider(left, right).or_else(|| wider(right, left))
+}
+
+/// Whether two types differ in nothing but what writers call the entries of lists and maps.
+///
+/// The fields of a struct are read by name: under other names, their values would be lost.
+fn is_same(left: &DataType, right: &DataType) -> bool {
+    use DataType as D;
+    let fields = |left: &Field, right: &Field| {
+        left.is_nullable() == right.is_nullable() && is_same(left.data_type(), right.data_type())
+    };
+    match (left, right) {
+        (D::List(left), D::List(right)) | (D::LargeList(left), D::LargeList(right)) => fields(left, right),
+        (D::FixedSizeList(left, size), D::FixedSizeList(right, other)) => size == other && fields(left, right),
+        (D::Map(left, sorted), D::Map(right, other)) => sorted == other && map_entries(left, right),
+        (D::Struct(left), D::Struct(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| left.name() == right.name() && fields(left, right))
+        }
+        _ => left == right,
+    }
+}
+
+/// A map's key and value stand in its entries by position.
+fn map_entries(left: &Field, right: &Field) -> bool {
+    let (DataType::Struct(left), DataType::Struct(right)) = (left.data_type(), right.data_type()) else {
+        return false;
+    };
+    left.len() == right.len()
+        && left.iter().zip(right).all(|(left, right)| {
+            left.is_nullable() == right.is_nullable() && is_same(left.data_type(), right.data_type())
+        })
 }
 
 fn value_type(data_type: &DataType) -> &DataType {
