@@ -116,7 +116,7 @@ fn is_operation(schema: &Schema, field: &Field) -> bool {
 
 /// The type that holds the values of both, without loss.
 fn unite_types(left: &DataType, right: &DataType, merge: bool) -> Option<DataType> {
-    if left == right || left.equals_datatype(right) {
+    if left == right || is_same(left, right) {
         return Some(left.clone());
     }
     let (left, right) = (value_type(left), value_type(right));
@@ -130,6 +130,37 @@ fn unite_types(left: &DataType, right: &DataType, merge: bool) -> Option<DataTyp
         return None;
     }
     wider(left, right).or_else(|| wider(right, left))
+}
+
+/// Whether two types differ in nothing but what writers call the entries of lists and maps.
+///
+/// The fields of a struct are read by name: under other names, their values would be lost.
+fn is_same(left: &DataType, right: &DataType) -> bool {
+    use DataType as D;
+    let fields = |left: &Field, right: &Field| {
+        left.is_nullable() == right.is_nullable() && is_same(left.data_type(), right.data_type())
+    };
+    match (left, right) {
+        (D::List(left), D::List(right)) | (D::LargeList(left), D::LargeList(right)) => fields(left, right),
+        (D::FixedSizeList(left, size), D::FixedSizeList(right, other)) => size == other && fields(left, right),
+        (D::Map(left, sorted), D::Map(right, other)) => sorted == other && map_entries(left, right),
+        (D::Struct(left), D::Struct(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| left.name() == right.name() && fields(left, right))
+        }
+        _ => left == right,
+    }
+}
+
+/// A map's key and value stand in its entries by position.
+fn map_entries(left: &Field, right: &Field) -> bool {
+    let (DataType::Struct(left), DataType::Struct(right)) = (left.data_type(), right.data_type()) else {
+        return false;
+    };
+    left.len() == right.len()
+        && left.iter().zip(right).all(|(left, right)| {
+            left.is_nullable() == right.is_nullable() && is_same(left.data_type(), right.data_type())
+        })
 }
 
 fn value_type(data_type: &DataType) -> &DataType {
