@@ -38,16 +38,32 @@ pub(super) async fn csv_columns(files: &TableFiles, file: &LakeFile) -> Result<S
     let (store, location) = (&files.store, &file.meta.location);
     let head = store.objects().get_range(location, 0..file.meta.size.min(HEADER_BYTES)).await;
     let head = head.map_err(|error| store.fault(&error, Some(location), "cannot read a file"))?;
-    let read = arrow::csv::reader::Format::default().with_header(true).infer_schema(open(head, files.gzip), Some(0));
+    let read = arrow::csv::reader::Format::default().with_header(files.csv_header);
+    let read = read.infer_schema(open(head, files.gzip), Some(0));
     let (schema, _) = read.map_err(|_| {
         fault(files, file, "the header of a CSV file cannot be read")
             .hint("the first line must name the columns, in UTF-8, separated by commas")
     })?;
+    if files.csv_header && !is_header(&schema) {
+        return Err(fault(files, file, "the first line of a CSV file does not look like column names")
+            .hint("if the files have no such line (DMS writes none unless told to), set `[lake] csv_header = false`"));
+    }
     let fields = schema.fields().iter().map(|field| {
         let name = field.name().strip_prefix('\u{feff}').unwrap_or(field.name());
         Field::new(name, DataType::Utf8, true)
     });
     Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+}
+
+/// Whether the first line of a CSV file can be column names. A line of data taken for names would put cells into
+/// plans, scripts and errors, so in doubt it is none: an empty, repeated or very long name, a number, an address.
+fn is_header(schema: &Schema) -> bool {
+    let mut seen = std::collections::BTreeSet::new();
+    schema.fields().iter().all(|field| {
+        let name = field.name().trim_start_matches('\u{feff}').trim();
+        let data = name.is_empty() || name.len() > 128 || name.contains('@') || name.parse::<f64>().is_ok();
+        !data && seen.insert(name.to_owned())
+    })
 }
 
 fn open(bytes: Bytes, gzip: bool) -> Box<dyn BufRead + Send> {
@@ -255,4 +271,22 @@ fn zigzag(bytes: &mut &[u8]) -> Option<i64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_data_is_not_taken_for_column_names() {
+        let header = |names: &[&str]| {
+            is_header(&Schema::new(
+                names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>(),
+            ))
+        };
+        assert!(header(&["id", "maiden name", "\u{feff}SSN"]));
+        for line in [&["1", "Ada"][..], &["id", ""], &["id", "ada@example.org"], &["id", "id"], &["a", "-3.5e2"]] {
+            assert!(!header(line), "{line:?}");
+        }
+    }
 }
