@@ -173,3 +173,15 @@ fn commands_work_in_a_terminal_and_colour_can_be_turned_off() {
     let (seen, _) = in_a_terminal(&shop, &["tables", "--lake", "nowhere"], &[("NO_COLOR", "1")]);
     assert!(seen.starts_with("error: ") && !seen.contains('\u{1b}'), "{seen}");
 }
+
+#[test]
+fn a_stray_empty_file_and_a_table_that_is_not_there_are_told_with_what_to_do() {
+    let shop = Shop::usual();
+    let said = shop.run(["query", "SELECT * FROM nobody"]).expect_code(2).stderr();
+    assert!(said.contains("nobody") && said.contains("hint: `saltlake tables` lists tables"), "{said}");
+    let said = shop.run(["tables", "--set", "foo.bar=1"]).expect_code(2).stderr();
+    assert!(said.contains("foo") && said.contains("sections are: lake, findings"), "{said}");
+    let shop = shop.file("customer/README", "");
+    let said = shop.run(["tables"]).expect_code(1).stderr();
+    assert!(said.contains("0 bytes") && said.contains("customer/README") && said.contains("hint: "), "{said}");
+}
