@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::support::binary::Sandbox;
+use crate::support::moto::moto;
 use crate::support::python;
 use crate::support::shop::Shop;
 
@@ -184,4 +186,21 @@ fn a_stray_empty_file_and_a_table_that_is_not_there_are_told_with_what_to_do() {
     let shop = shop.file("customer/README", "");
     let said = shop.run(["tables"]).expect_code(1).stderr();
     assert!(said.contains("0 bytes") && said.contains("customer/README") && said.contains("hint: "), "{said}");
+}
+
+#[test]
+fn what_stands_for_a_folder_on_s3_is_no_file_of_a_table() {
+    let shop = Shop::in_sandbox(Sandbox::new().with_all(moto().environment()));
+    let lake = moto().bucket();
+    let rows = b"id\n1\n";
+    lake.put("dataset/t/y=1/m=2/a.csv", *rows);
+    // What the S3 console and Hadoop leave. The console's names end in `/`, which no listing of ours shows.
+    for marker in
+        ["dataset", "dataset/t", "dataset/t/y=1", "dataset/t/y=1/m=2", "dataset/t_$folder$", "dataset/t/y=1_$folder$"]
+    {
+        lake.put(marker, "");
+    }
+    let run = shop.run(["tables", "--lake", &lake.location("dataset/")]).ok();
+    assert!(run.stdout().contains("dataset.t "), "{}", run.transcript());
+    assert_eq!(run.stderr(), "", "no marker is worth a word");
 }

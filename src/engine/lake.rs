@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use percent_encoding::percent_decode_str;
 
@@ -154,18 +155,33 @@ fn is_gzip(name: &str) -> bool {
 
 /// The objects that hold rows: no name or folder below the table begins with `_` or `.`, and no folder markers.
 fn visible(store: &Store, objects: Vec<ObjectMeta>) -> Vec<ObjectMeta> {
-    let folders: BTreeSet<String> = objects
-        .iter()
-        .filter_map(|meta| meta.location.as_ref().rsplit_once('/').map(|(folder, _)| folder.to_owned()))
-        .collect();
+    let markers = folder_markers(&objects);
     objects
         .into_iter()
         .filter(|meta| {
             let Some(relative) = store.relative(&meta.location) else { return false };
-            let marker = meta.size == 0 && (relative.is_empty() || folders.contains(meta.location.as_ref()));
+            let marker = meta.size == 0 && relative.is_empty() || markers.contains(&meta.location);
             !marker && !relative.split('/').any(|part| part.starts_with(['_', '.']))
         })
         .collect()
+}
+
+/// Objects of no bytes that only stand for a folder: the S3 console makes them with the folder's name, Hadoop beside it
+/// with `_$folder$` at the end.
+pub(super) fn folder_markers(objects: &[ObjectMeta]) -> BTreeSet<Path> {
+    let mut folders = BTreeSet::new();
+    for meta in objects {
+        let mut rest = meta.location.as_ref();
+        while let Some((folder, _)) = rest.rsplit_once('/') {
+            if !folders.insert(folder) {
+                break;
+            }
+            rest = folder;
+        }
+    }
+    let marks = |path: &str| folders.contains(path) || path.ends_with("_$folder$");
+    let empty = objects.iter().filter(|meta| meta.size == 0);
+    empty.filter(|meta| marks(meta.location.as_ref())).map(|meta| meta.location.clone()).collect()
 }
 
 /// The `name=value` folders between a table's root and an object, decoded.

@@ -226,8 +226,10 @@ impl Engine {
 
     /// Files directly at the lake's root belong to no table, so nobody reads or masks them.
     fn warn_of_stray(&self, store: &Store, objects: &[object_store::ObjectMeta]) {
+        let markers = lake::folder_markers(objects);
         let stray = objects
             .iter()
+            .filter(|meta| !markers.contains(&meta.location))
             .filter_map(|meta| store.relative(&meta.location))
             .filter(|relative| !relative.is_empty() && !relative.contains('/') && !relative.starts_with(['_', '.']));
         let names: Vec<&str> = stray.collect();
