@@ -7,6 +7,7 @@ use arrow::util::display::FormatOptions;
 use arrow::util::pretty::pretty_format_batches_with_options;
 use tracing_subscriber::EnvFilter;
 
+use crate::engine::interruptible;
 use crate::error::{Error, ErrorKind, Result, Said};
 use crate::settings::{log_filter, no_color};
 
@@ -34,7 +35,7 @@ pub(super) async fn read_stdin() -> Result<Vec<u8>> {
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     });
     let fault = || Error::failed("cannot read standard input");
-    read.await.map_err(|_| fault())?.map_err(|_| fault())
+    interruptible(async { read.await.map_err(|_| fault())?.map_err(|_| fault()) }).await
 }
 
 /// Reads standard input as text.
