@@ -17,13 +17,16 @@
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
 mod architecture;
+mod attacks;
 mod bad_input;
 mod cloud;
 mod contracts;
 mod docs;
 mod house_rules;
+mod kill;
 mod leaks;
 mod pipeline;
 mod samples;
 mod scripts;
+mod splice;
 mod support;

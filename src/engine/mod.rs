@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod part;
 pub mod progress;
 pub(crate) mod schema;
+mod spill;
 pub mod statement;
 pub mod store;
 pub mod table;
@@ -37,11 +38,12 @@ pub use self::hold::Hold;
 use self::keys::KeyUse;
 use self::lake::TableFiles;
 use self::manifest::Manifest;
+pub use self::spill::SpillFolder;
 use self::store::Store;
 use self::target::Target;
 use crate::error::{Error, ErrorKind, Result, Said};
 use crate::model::{Location, TableName, TableSource, folder_name};
-use crate::settings::{Settings, TableFormat};
+use crate::settings::{Settings, TableFormat, temporary_folder};
 
 /// Two thread pools: one that waits for sockets and files, one that computes, so that neither starves the other.
 pub struct Runtimes {
@@ -96,9 +98,9 @@ impl Runtimes {
         })
     }
 
-    /// Ends both without waiting for work that was given up.
+    /// Ends both. Work that was given up gets a moment to stop, since it may still write what it spills.
     pub fn stop(self) {
-        self.compute.shutdown_background();
+        self.compute.shutdown_timeout(std::time::Duration::from_millis(300));
         self.io.shutdown_background();
     }
 }
@@ -128,6 +130,7 @@ pub struct Engine {
     ring: Arc<KeyRing>,
     keys: Mutex<BTreeMap<KeyId, KeyUse>>,
     warnings: Mutex<BTreeSet<String>>,
+    spill: Option<Arc<SpillFolder>>,
 }
 
 impl Engine {
@@ -136,11 +139,18 @@ impl Engine {
         let memory = usize::try_from(settings.engine.memory_bytes).unwrap_or(usize::MAX);
         let consumers = std::num::NonZeroUsize::MIN;
         let pool = TrackConsumersPool::new(FairSpillPool::new(memory), consumers);
-        let mut builder = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool));
-        if let Some(folder) = &settings.engine.spill_folder {
-            let mode = DiskManagerMode::Directories(vec![folder.clone()]);
-            builder = builder.with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
-        }
+        let spill = match &settings.engine.spill_folder {
+            Some(folder) => Some(SpillFolder::create(folder)?),
+            // Few commands ever spill: the others do without.
+            None => SpillFolder::create(&temporary_folder()).ok(),
+        };
+        let mode = match &spill {
+            Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
+            None => DiskManagerMode::Disabled,
+        };
+        let builder = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
         let resources = builder.build_arc().map_err(|error| fault::engine_fault(&error))?;
         Ok(Self {
             settings,
@@ -151,7 +161,13 @@ impl Engine {
             ring: Arc::new(KeyRing::default()),
             keys: Mutex::new(BTreeMap::new()),
             warnings: Mutex::new(BTreeSet::new()),
+            spill: spill.map(Arc::new),
         })
+    }
+
+    /// Where operators spill. It goes when nobody holds it any more: hold it until the runtimes have stopped.
+    pub fn spill(&self) -> Option<Arc<SpillFolder>> {
+        self.spill.clone()
     }
 
     /// The settings.
@@ -183,13 +199,25 @@ impl Engine {
         let mut tables = BTreeMap::new();
         if let Some(location) = &lake.location {
             let store = self.existing(location).await?;
-            for (name, objects) in lake::by_first_folder(&store, store.list("").await?) {
+            let mut objects = store.list("").await?;
+            self.warn_of_stray(&store, &objects);
+            // The longest match decides: what lies in an explicitly listed table belongs to it alone.
+            let declared: Vec<Store> = lake
+                .tables
+                .values()
+                .map(|table| Store::new(table.location.clone(), store.bucket().clone()))
+                .collect::<Result<_>>()?;
+            objects.retain(|meta| {
+                !declared.iter().any(|table| table.shares_bucket(&store) && table.relative(&meta.location).is_some())
+            });
+            for (name, objects) in lake::by_first_folder(&store, objects) {
                 if lake.tables.contains_key(&name) {
                     continue;
                 }
                 let own = Store::new(location.child(&name), store.bucket().clone())?;
                 let table = TableName::new(&lake.database, &name);
-                let files = TableFiles::collect(table, own, objects, None).await?;
+                let mut files = TableFiles::collect(table, own, objects, None).await?;
+                files.csv_header = lake.csv_header;
                 if !files.files.is_empty() {
                     tables.insert(name, files);
                 }
@@ -199,13 +227,31 @@ impl Engine {
             let store = self.existing(&declared.location).await?;
             let objects = store.list("").await?;
             let table = TableName::new(&lake.database, name);
-            tables.insert(name.clone(), TableFiles::collect(table, store, objects, declared.format).await?);
+            let mut files = TableFiles::collect(table, store, objects, declared.format).await?;
+            files.csv_header = lake.csv_header;
+            tables.insert(name.clone(), files);
         }
         if lake.location.is_none() && lake.tables.is_empty() {
             return Err(Error::usage("no lake is set")
                 .hint("set `[lake] location` in saltlake.toml (`saltlake init` writes one), or pass --lake"));
         }
         Ok(Database::new(tables, lake.merge_schemas, self.reader()))
+    }
+
+    /// Files directly at the lake's root belong to no table, so nobody reads or masks them.
+    fn warn_of_stray(&self, store: &Store, objects: &[object_store::ObjectMeta]) {
+        let stray = objects
+            .iter()
+            .filter_map(|meta| store.relative(&meta.location))
+            .filter(|relative| !relative.is_empty() && !relative.contains('/') && !relative.starts_with(['_', '.']));
+        let names: Vec<&str> = stray.collect();
+        if let Some(first) = names.first() {
+            self.warn(format!(
+                "{} file(s) lie directly in the lake and belong to no table, `{}` among them: a table is a folder",
+                names.len(),
+                crate::model::printable(first)
+            ));
+        }
     }
 
     /// Opens a location for reading; a folder must exist.
@@ -382,6 +428,7 @@ fn manifest_files(root: &Store, store: &Store, name: TableName, table: &manifest
         store: store.clone(),
         format: TableFormat::Parquet,
         gzip: false,
+        csv_header: true,
         partition_columns: table.partition_columns.clone(),
         files,
     })
