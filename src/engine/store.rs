@@ -68,6 +68,15 @@ impl Store {
         &self.root
     }
 
+    /// Whether two locations lie in the same bucket, or both on this machine.
+    pub fn shares_bucket(&self, other: &Self) -> bool {
+        match (&self.location, &other.location) {
+            (Location::Folder(_), Location::Folder(_)) => true,
+            (Location::S3 { bucket, .. }, Location::S3 { bucket: other, .. }) => bucket == other,
+            _ => false,
+        }
+    }
+
     /// The object path of `relative`, whose parts are separated by `/`.
     pub fn path(&self, relative: &str) -> Result<Path> {
         let joined =
