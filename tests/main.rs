@@ -16,6 +16,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
+mod acceptance;
 mod architecture;
 mod attacks;
 mod bad_input;
