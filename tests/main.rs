@@ -11,12 +11,14 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::unnecessary_wraps,
+    clippy::case_sensitive_file_extension_comparisons,
     reason = "a test that meets something unexpected stops there and says so"
 )]
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
 mod architecture;
 mod attacks;
+mod bad_input;
 mod cloud;
 mod contracts;
 mod house_rules;

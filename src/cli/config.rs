@@ -37,7 +37,7 @@ pub(super) fn run(args: &ConfigArgs, overrides: &Overrides, out: &mut dyn Write)
         ConfigFormat::Toml => as_toml(&settings, &list),
         ConfigFormat::Json => as_json(&list)?,
     };
-    out.write_all(text.as_bytes()).map_err(|_| Error::failed("cannot write the output"))
+    out.write_all(text.as_bytes()).map_err(|error| super::output_fault(&error))
 }
 
 /// A settings file that would give the same settings, credentials in addresses apart.

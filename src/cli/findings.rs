@@ -1,10 +1,9 @@
 //! Findings from wherever the settings say, turned into what is known about the lake.
 
-use std::io::Read;
-
 use bytes::Bytes;
 
 use super::app::App;
+use super::output;
 use crate::discover::{Accepted, Collector, Document, Findings, LiveFindings};
 use crate::engine::catalog::Database;
 use crate::error::{Error, Result, Said};
@@ -30,11 +29,7 @@ pub(super) async fn gather(app: &App, raw: &Database) -> Result<(Findings, Vec<T
     for origin in &settings.findings.sources {
         match origin {
             FindingsOrigin::Stdin => {
-                let mut bytes = Vec::new();
-                std::io::stdin()
-                    .lock()
-                    .read_to_end(&mut bytes)
-                    .map_err(|_| Error::failed("cannot read standard input"))?;
+                let bytes = output::read_stdin().await?;
                 collector.read(&Document { name: "standard input".to_owned(), bytes: Bytes::from(bytes) })?;
             }
             FindingsOrigin::Macie => {
@@ -51,7 +46,29 @@ pub(super) async fn gather(app: &App, raw: &Database) -> Result<(Findings, Vec<T
     if settings.findings.details && speaks_to_aws(app) {
         read_details(app, &mut collector, &tables, &roots).await?;
     }
-    Ok((collector.finish(&tables, &roots), tables))
+    let found = collector.finish(&tables, &roots);
+    reject_unreachable(app, &found)?;
+    Ok((found, tables))
+}
+
+/// Findings name buckets. A lake in a folder that has no other name can never be meant by one, and a plan made as if
+/// nothing had been found would be wrong.
+fn reject_unreachable(app: &App, found: &Findings) -> Result<()> {
+    let lake = &app.settings().lake;
+    let totals = found.totals();
+    if totals.outside == 0 || totals.mapped > 0 {
+        return Ok(());
+    }
+    let in_s3 = |location: &Location| matches!(location, Location::S3 { .. });
+    let named = lake.location.iter().chain(&lake.known_as).any(in_s3)
+        || lake.tables.values().any(|table| in_s3(&table.location) || table.known_as.iter().any(in_s3));
+    if named {
+        app.engine.warn(format!("all {} findings are about objects outside the lake", totals.outside));
+        return Ok(());
+    }
+    Err(Error::refused("no finding can be about this lake: findings name buckets, and the lake is a folder")
+        .with("findings", &totals.outside)
+        .hint("say which bucket the folder is a copy of:\n[lake]\nknown_as = [\"s3://BUCKET/PREFIX/\"]"))
 }
 
 /// Whether anything in the settings is in AWS. A laptop without a cloud must not wait for one.

@@ -29,7 +29,7 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<()> {
     let path = args.dir.join(FILE_NAME);
     fs::create_dir_all(&args.dir).map_err(|error| unwritable(&args.dir, &error))?;
     write_file(&path, args.force)?;
-    out.write_all(next_steps(&path).as_bytes()).map_err(|_| Error::failed("cannot write the output"))
+    out.write_all(next_steps(&path).as_bytes()).map_err(|error| super::output_fault(&error))
 }
 
 fn write_file(path: &Path, force: bool) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The only place that talks to people and programs: data to standard output, everything else to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 
 use arrow::array::RecordBatch;
 use arrow::util::display::FormatOptions;
@@ -28,6 +28,21 @@ pub(super) fn stdout_unlocked() -> std::io::BufWriter<std::io::Stdout> {
 /// Writes text to standard output.
 pub(super) fn print(text: &str) -> Result<()> {
     stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()).map_err(|error| fault(&error))
+}
+
+/// Reads standard input to its end, on a thread of its own: Ctrl-C ends the program all the same.
+pub(super) async fn read_stdin() -> Result<Vec<u8>> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let fault = || Error::failed("cannot read standard input");
+    read.await.map_err(|_| fault())?.map_err(|_| fault())
+}
+
+/// Reads standard input as text.
+pub(super) async fn read_stdin_text() -> Result<String> {
+    String::from_utf8(read_stdin().await?).map_err(|_| Error::failed("standard input is not UTF-8 text"))
 }
 
 /// Writes a line to standard error, for people.
@@ -65,9 +80,11 @@ pub(super) fn print_error(error: &Error) {
         ErrorKind::Failed | ErrorKind::Usage => "error",
     };
     let text = error.to_string();
-    let text =
-        if error.kind() == ErrorKind::Interrupted { text.trim_start_matches("stopped").trim_start() } else { &text };
-    note(&format!("{}: {text}", painted(label, "1;31")));
+    // A stop needs no message: its label says it.
+    match text.strip_prefix(label) {
+        Some(rest) => note(&format!("{}{rest}", painted(label, "1;31"))),
+        None => note(&format!("{}: {text}", painted(label, "1;31"))),
+    }
 }
 
 /// Prints a warning.

@@ -20,6 +20,7 @@ use crate::engine::catalog::Database;
 use crate::engine::fault::engine_fault;
 use crate::engine::statement::{Statement, parse_script, relations_of, table_name};
 use crate::error::{Error, Result};
+use crate::model::TableName;
 
 /// Answer one SQL query over the raw and masked tables, and over saltlake.findings
 #[derive(Args, Debug)]
@@ -53,12 +54,7 @@ pub(super) enum Format {
 }
 
 pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
-    let text = if args.sql == "-" {
-        std::io::read_to_string(std::io::stdin().lock())
-            .map_err(|_| Error::failed("standard input is not UTF-8 text"))?
-    } else {
-        args.sql.clone()
-    };
+    let text = if args.sql == "-" { output::read_stdin_text().await? } else { args.sql.clone() };
     if args.format == Format::Parquet && args.output.is_none() {
         return Err(Error::usage("a Parquet result goes to a file").hint("add --output FILE"));
     }
@@ -75,40 +71,82 @@ pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
 /// Runs a query and writes its result.
 pub(super) async fn answer(app: &App, statement: &Statement, format: Format, file: Option<&PathBuf>) -> Result<()> {
     workflow::load_query_keys(app, statement).await?;
-    let stream = Box::pin(execute(app, statement)).await?;
+    let databases = databases(app, statement).await?;
+    match Box::pin(print_answer(app, &databases, statement, format, file)).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(databases.name_file(app, statement, error).await),
+    }
+}
+
+async fn print_answer(
+    app: &App,
+    databases: &Databases,
+    statement: &Statement,
+    format: Format,
+    file: Option<&PathBuf>,
+) -> Result<()> {
+    let stream = Box::pin(execute(app, databases, statement)).await?;
     match file {
         None => {
             let mut out = output::stdout_unlocked();
-            write(stream, format, &mut out).await
+            write(stream, format, &mut out).await?;
+            out.flush().map_err(|error| super::output_fault(&error))
         }
         Some(path) => write_file(stream, format, path).await,
     }
 }
 
-async fn execute(app: &App, statement: &Statement) -> Result<SendableRecordBatchStream> {
+/// What a statement can read.
+struct Databases {
+    raw: Arc<Database>,
+    masked: Arc<Database>,
+}
+
+impl Databases {
+    /// Adds the file to an error about what a file holds.
+    async fn name_file(&self, app: &App, statement: &Statement, error: Error) -> Error {
+        let settings = app.settings();
+        let relations = relations(app, statement);
+        let tables = |database: &str| {
+            let here: Vec<_> = relations.iter().filter(|name| name.database() == database).collect();
+            here.into_iter().map(TableName::table).collect::<Vec<_>>()
+        };
+        let error = self.raw.name_file(error, tables(&settings.lake.database)).await;
+        self.masked.name_file(error, tables(&settings.masked.database)).await
+    }
+}
+
+fn relations(app: &App, statement: &Statement) -> Vec<TableName> {
+    let names = relations_of(&statement.ast);
+    names.iter().filter_map(|name| table_name(name, &app.settings().masked.database)).collect()
+}
+
+/// Lists the databases that a statement names. `SELECT 1` needs no lake.
+async fn databases(app: &App, statement: &Statement) -> Result<Databases> {
     let settings = app.settings();
-    let relations: Vec<_> =
-        relations_of(&statement.ast).iter().filter_map(|name| table_name(name, &settings.masked.database)).collect();
-    // Databases that a statement does not name are not listed: `SELECT 1` needs no lake.
+    let relations = relations(app, statement);
     let everything = relations.iter().any(|name| name.database() == "information_schema")
         || matches!(statement.ast, sqlparser::ast::Statement::ShowTables { .. });
     let names = |database: &str| everything || relations.iter().any(|name| name.database() == database);
-    let needs_findings = workflow::reads_findings(statement);
-    let raw = if names(&settings.lake.database) || needs_findings {
+    let nothing = || Database::new(std::collections::BTreeMap::new(), false, app.engine.reader());
+    let raw = if names(&settings.lake.database) || workflow::reads_findings(statement) {
         app.engine.raw().await?
     } else {
-        Database::new(std::collections::BTreeMap::new(), false, app.engine.reader())
+        nothing()
     };
     let masked = if names(&settings.masked.database) && settings.masked.location.is_some() {
         let target = app.engine.target().await?;
         app.engine.masked(&target, target.current().await?.as_ref())?
     } else {
-        Database::new(std::collections::BTreeMap::new(), false, app.engine.reader())
+        nothing()
     };
-    let raw = Arc::new(raw);
-    let context = workflow::session(app, &raw, Arc::new(masked))?;
-    if needs_findings {
-        let (found, _) = findings::gather(app, &raw).await?;
+    Ok(Databases { raw: Arc::new(raw), masked: Arc::new(masked) })
+}
+
+async fn execute(app: &App, databases: &Databases, statement: &Statement) -> Result<SendableRecordBatchStream> {
+    let context = workflow::session(app, &databases.raw, Arc::clone(&databases.masked) as _)?;
+    if workflow::reads_findings(statement) {
+        let (found, _) = findings::gather(app, &databases.raw).await?;
         workflow::register_findings(&context, &found)?;
     }
     let frame = context.sql_with_options(&statement.text, run::reading_only()).await;
@@ -153,7 +191,7 @@ async fn write(mut stream: SendableRecordBatchStream, format: Format, out: &mut 
 
 /// A writer of batches in one format.
 enum Sink<'a> {
-    Csv(Box<arrow::csv::Writer<&'a mut (dyn Write + Send)>>),
+    Csv { out: &'a mut (dyn Write + Send) },
     Json(JsonWriter<&'a mut (dyn Write + Send), JsonArray>),
     Ndjson(JsonWriter<&'a mut (dyn Write + Send), LineDelimited>),
     Parquet(Box<ArrowWriter<&'a mut (dyn Write + Send)>>),
@@ -163,37 +201,36 @@ impl<'a> Sink<'a> {
     fn new(format: Format, schema: SchemaRef, out: &'a mut (dyn Write + Send)) -> Result<Self> {
         Ok(match format {
             Format::Csv | Format::Table => {
-                let mut writer = WriterBuilder::new().with_header(true).build(out);
                 // An empty result still has its header.
-                writer.write(&RecordBatch::new_empty(schema)).map_err(|error| fault(&error))?;
-                Self::Csv(Box::new(writer))
+                write_csv(&RecordBatch::new_empty(schema), true, out)?;
+                Self::Csv { out }
             }
             Format::Json => Self::Json(JsonBuilder::new().with_explicit_nulls(true).build(out)),
             Format::Ndjson => Self::Ndjson(JsonBuilder::new().with_explicit_nulls(true).build(out)),
             Format::Parquet => {
-                Self::Parquet(Box::new(ArrowWriter::try_new(out, schema, None).map_err(|_| parquet_fault())?))
+                Self::Parquet(Box::new(ArrowWriter::try_new(out, schema, None).map_err(|error| parquet_fault(&error))?))
             }
         })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         match self {
-            Self::Csv(writer) => writer.write(batch).map_err(|error| fault(&error)),
+            Self::Csv { out } => write_csv(batch, false, *out),
             Self::Json(writer) => writer.write(batch).map_err(|error| fault(&error)),
             Self::Ndjson(writer) => writer.write(batch).map_err(|error| fault(&error)),
-            Self::Parquet(writer) => writer.write(batch).map_err(|_| parquet_fault()),
+            Self::Parquet(writer) => writer.write(batch).map_err(|error| parquet_fault(&error)),
         }
     }
 
     fn finish(self) -> Result<()> {
         match self {
-            Self::Csv(_) => Ok(()),
+            Self::Csv { .. } => Ok(()),
             Self::Json(mut writer) => {
                 writer.finish().map_err(|error| fault(&error))?;
                 writeln!(writer.into_inner()).map_err(|error| super::output_fault(&error))
             }
             Self::Ndjson(mut writer) => writer.finish().map_err(|error| fault(&error)),
-            Self::Parquet(writer) => writer.close().map(|_| ()).map_err(|_| parquet_fault()),
+            Self::Parquet(writer) => writer.close().map(|_| ()).map_err(|error| parquet_fault(&error)),
         }
     }
 }
@@ -205,7 +242,19 @@ fn fault(error: &arrow::error::ArrowError) -> Error {
     Error::failed("a result column cannot be written in this format").hint("cast it to text, or use another --format")
 }
 
-fn parquet_fault() -> Error {
+/// Writes a batch as CSV. By way of memory: the CSV writer's own errors do not tell a full disk from a wrong type.
+fn write_csv(batch: &RecordBatch, header: bool, out: &mut (dyn Write + Send)) -> Result<()> {
+    let mut text = Vec::new();
+    WriterBuilder::new().with_header(header).build(&mut text).write(batch).map_err(|error| fault(&error))?;
+    out.write_all(&text).map_err(|error| super::output_fault(&error))
+}
+
+fn parquet_fault(error: &parquet::errors::ParquetError) -> Error {
+    if let parquet::errors::ParquetError::External(inner) = error
+        && let Some(io) = inner.downcast_ref::<std::io::Error>()
+    {
+        return super::output_fault(io);
+    }
     Error::failed("the result cannot be written as Parquet")
         .hint("cast columns of unusual types, or use another --format")
 }

@@ -1,6 +1,5 @@
 //! `saltlake run`: SQL scripts, all or nothing.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,7 +34,7 @@ pub(super) struct RunArgs {
 pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
     let mut statements = Vec::new();
     for file in &args.files {
-        let (origin, text) = read(file)?;
+        let (origin, text) = read(file).await?;
         statements.extend(parse_script(&text, &origin)?.into_iter().map(|statement| (origin.clone(), statement)));
     }
     let target = app.engine.target().await?;
@@ -44,12 +43,9 @@ pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
     if writes { write(args, app, target, steps).await } else { interruptible(Box::pin(read_only(app, &steps))).await }
 }
 
-fn read(file: &PathBuf) -> Result<(String, String)> {
+async fn read(file: &PathBuf) -> Result<(String, String)> {
     if file.as_os_str() == "-" {
-        let mut text = String::new();
-        let read = std::io::stdin().lock().read_to_string(&mut text);
-        read.map_err(|_| Error::failed("standard input is not UTF-8 text"))?;
-        return Ok(("standard input".to_owned(), text));
+        return Ok(("standard input".to_owned(), output::read_stdin_text().await?));
     }
     let bytes = std::fs::read(file)
         .map_err(|_| Error::failed("the script cannot be read").with("file", &file.display()).hint("check its name"))?;

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::lake::TableFiles;
 use super::table::LakeTable;
-use crate::error::Result;
+use crate::error::{Error, Result, Said};
 
 /// One database: its tables' files are pinned, their schemas are read on first use.
 pub struct Database {
@@ -42,6 +42,22 @@ impl Database {
     /// The files of a table.
     pub fn files(&self, name: &str) -> Option<&TableFiles> {
         self.tables.get(name)
+    }
+
+    /// Adds the file to an error about what a file holds, by reading these tables again file by file. Other errors stay
+    /// as they are.
+    pub async fn name_file<'a>(&self, error: Error, tables: impl IntoIterator<Item = &'a str>) -> Error {
+        if !super::fault::wants_file(&error) {
+            return error;
+        }
+        for name in tables {
+            if let Ok(Some(table)) = self.open(name).await
+                && let Some(file) = table.find_undecodable(&self.reader).await
+            {
+                return error.with("table", table.name()).with("file", &Said(&file));
+            }
+        }
+        error
     }
 
     /// Opens a table: reads its schema the first time.

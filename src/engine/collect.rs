@@ -68,15 +68,13 @@ impl Target {
         let journal = self.store.list(&format!("{JOURNAL}/{run}")).await?;
         self.settle(&journal, |owner| owner == run, &BTreeSet::new(), || Ok(())).await?;
         self.store.delete(&self.store.path(&format!("{MANIFESTS}/{run}.json"))?).await?;
-        match self.folder() {
-            Some(folder) => remove_folder(&folder.join("versions").join(run)),
-            None => {
-                for meta in self.store.list(&format!("versions/{run}")).await? {
-                    self.store.delete(&meta.location).await?;
-                }
-                Ok(())
-            }
+        if let Some(folder) = self.folder() {
+            return remove_folder(&folder.join("versions").join(run));
         }
+        for meta in self.store.list(&format!("versions/{run}")).await? {
+            self.store.delete(&meta.location).await?;
+        }
+        Ok(())
     }
 
     /// Whether a run that failed while it published surely did not switch. On S3 nobody knows: a put whose answer was

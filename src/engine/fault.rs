@@ -42,22 +42,18 @@ pub fn engine_fault(error: &DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(_) => Error::failed("the statement needs more memory than it may use")
             .hint("raise `[engine] memory`, or ask for less at once"),
         DataFusionError::ArrowError(arrow, _) => arrow_fault(arrow),
-        DataFusionError::ParquetError(_) => Error::failed("a Parquet file cannot be decoded")
-            .hint("a file of the table is corrupt: write it again or move it away"),
-        DataFusionError::IoError(io) => {
-            Error::failed("reading or writing failed").with("reason", &Said(io_kind(io.kind())))
-        }
+        DataFusionError::ParquetError(_) => undecodable("not a readable Parquet file"),
+        DataFusionError::IoError(io) => io_fault(io),
         _ => external_fault(error),
     }
 }
 
 fn external_fault(error: &DataFusionError) -> Error {
     if let Some(io) = find::<std::io::Error>(error) {
-        return Error::failed("reading or writing failed").with("reason", &Said(io_kind(io.kind())));
+        return io_fault(io);
     }
     if find::<parquet::errors::ParquetError>(error).is_some() {
-        return Error::failed("a Parquet file cannot be decoded")
-            .hint("a file of the table is corrupt: write it again or move it away");
+        return undecodable("not a readable Parquet file");
     }
     if let Some(arrow) = find::<ArrowError>(error) {
         return arrow_fault(arrow);
@@ -66,17 +62,41 @@ fn external_fault(error: &DataFusionError) -> Error {
         .hint("the engine's own text is withheld, since it may quote a cell")
 }
 
+/// The message of errors about what a file holds.
+const UNDECODABLE: &str = "a file of a table cannot be decoded";
+
+fn undecodable(reason: &'static str) -> Error {
+    Error::failed(UNDECODABLE)
+        .with("reason", &Said(reason))
+        .hint("the file is corrupt, cut off, or not what its name says: write it again or move it away")
+}
+
+/// Whether an error is about what a file holds, and does not say which file it is.
+pub(crate) fn wants_file(error: &Error) -> bool {
+    error.message() == UNDECODABLE && error.context().iter().all(|(key, _)| *key != "file")
+}
+
+fn io_fault(error: &std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => undecodable("it ends early"),
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => undecodable("it cannot be unpacked"),
+        kind => Error::failed("reading or writing failed").with("reason", &Said(io_kind(kind))),
+    }
+}
+
 fn arrow_fault(error: &ArrowError) -> Error {
     let reason = match error {
         ArrowError::CastError(_) => "a value does not fit the type it is cast to",
         ArrowError::ParseError(_) => "a value cannot be parsed as its type",
         ArrowError::ArithmeticOverflow(_) => "arithmetic overflow",
         ArrowError::DivideByZero => "division by zero",
-        ArrowError::CsvError(_) => "a CSV line has another number of fields than the header",
-        ArrowError::JsonError(_) => "a line is not a JSON object of the expected shape",
-        ArrowError::AvroError(_) => "not a readable Avro file",
-        ArrowError::ParquetError(_) => "a Parquet file cannot be decoded",
-        ArrowError::IoError(_, io) => io_kind(io.kind()),
+        ArrowError::CsvError(_) => {
+            return undecodable("not readable CSV, or a line has another number of fields than the header");
+        }
+        ArrowError::JsonError(_) => return undecodable("a line is not a JSON object of the expected shape"),
+        ArrowError::AvroError(_) => return undecodable("not a readable Avro file"),
+        ArrowError::ParquetError(_) => return undecodable("not a readable Parquet file"),
+        ArrowError::IoError(_, io) => return io_fault(io),
         ArrowError::SchemaError(_) => "the files' columns do not fit together",
         ArrowError::NotYetImplemented(_) => "not supported for these types",
         _ => "a value could not be computed",

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 
 /// Bytes per part of a multipart upload. S3 allows 10,000 parts, so a file may have 156 GiB.
 const PART_BYTES: usize = 16 * 1024 * 1024;
+const WRITE_FAULT: &str = "cannot write a masked file";
 /// Parts in flight per file.
 const PARTS_AT_ONCE: usize = 4;
 /// How long an abort is waited for.
@@ -55,12 +57,12 @@ impl PartFiles {
         let path = store.path(relative)?;
         let sink = match store.file(&path) {
             Some(file) => {
-                let fault = |error: std::io::Error| file_fault(&error, &file, "cannot write a masked file");
+                let fault = |error: std::io::Error| file_fault(&error, &file, WRITE_FAULT);
                 if let Some(folder) = file.parent() {
                     std::fs::create_dir_all(folder).map_err(fault)?;
                 }
                 let opened = File::create_new(&file).map_err(fault)?;
-                Sink::File(BufWriter::with_capacity(1 << 20, opened))
+                Sink::File { file: BufWriter::with_capacity(1 << 20, opened), path: file }
             }
             None => Sink::Object(Box::new(Upload {
                 store: store.clone(),
@@ -90,7 +92,7 @@ pub struct PartFile {
 }
 
 enum Sink {
-    File(BufWriter<File>),
+    File { file: BufWriter<File>, path: PathBuf },
     Object(Box<Upload>),
 }
 
@@ -110,10 +112,8 @@ impl PartFile {
     /// Completes the file and returns its path below the masked location and its size.
     pub fn finish(self) -> Result<(String, u64)> {
         match self.sink {
-            Sink::File(mut file) => {
-                file.flush().map_err(|error| {
-                    file_fault(&error, std::path::Path::new(&self.relative), "cannot write a masked file")
-                })?;
+            Sink::File { mut file, path } => {
+                file.flush().map_err(|error| file_fault(&error, &path, WRITE_FAULT))?;
             }
             Sink::Object(upload) => upload.finish()?,
         }
@@ -124,7 +124,7 @@ impl PartFile {
 impl Write for PartFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         match &mut self.sink {
-            Sink::File(file) => file.write_all(bytes)?,
+            Sink::File { file, path } => file.write_all(bytes).map_err(|error| write_error(&error, path))?,
             Sink::Object(upload) => upload.take(bytes).map_err(std::io::Error::other)?,
         }
         self.bytes += bytes.len() as u64;
@@ -148,7 +148,7 @@ impl Upload {
     }
 
     fn fault(&self, error: &object_store::Error) -> Error {
-        self.store.fault(error, Some(&self.path), "cannot write a masked file")
+        self.store.fault(error, Some(&self.path), WRITE_FAULT)
     }
 
     /// Starts the upload if need be, and sends one part in the background.
@@ -244,10 +244,15 @@ impl Drop for Upload {
     }
 }
 
+/// An I/O error that says which file it is about.
+fn write_error(error: &std::io::Error, path: &FilePath) -> std::io::Error {
+    std::io::Error::other(file_fault(error, path, WRITE_FAULT))
+}
+
 /// An error while writing a part, as [`PartFile`]'s `Write` reports it.
 pub(crate) fn write_fault(error: &std::io::Error) -> Error {
     if let Some(own) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         return own.clone();
     }
-    file_fault(error, std::path::Path::new("the masked location"), "cannot write a masked file")
+    file_fault(error, FilePath::new("the masked location"), WRITE_FAULT)
 }

@@ -13,8 +13,8 @@ use crate::settings::TableFormat;
 /// Unites the columns of a table's files, by name.
 ///
 /// Files may differ in the order of their columns and in the encoding of text. A DMS change file has an `Op` column
-/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`. The files of a CSV table all have the
-/// same header: their fields are read by position, so another order would put one column's values under another's name.
+/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`. CSV files must have one header, since
+/// they are read by position.
 ///
 /// # Errors
 /// Names the file that differs, the column, and the file it differs from.
@@ -22,18 +22,18 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
     let Some(first) = schemas.first() else {
         return Ok(Arc::new(Schema::empty()));
     };
+    if files.format == TableFormat::Csv {
+        same_headers(files, first, schemas)?;
+    }
     let mut fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
     let free = merge_schemas || files.format == TableFormat::Json;
     for (index, schema) in schemas.iter().enumerate().skip(1) {
-        if files.format == TableFormat::Csv {
-            same_header(files, index, first, schema)?;
-        }
         for field in schema.fields() {
             match fields.iter().position(|known| known.name() == field.name()) {
                 Some(position) => {
                     let Some(known) = fields.get_mut(position) else { continue };
                     let united = unite_types(known.data_type(), field.data_type(), merge_schemas)
-                        .ok_or_else(|| differs(files, index, field.name(), "its type differs"))?;
+                        .ok_or_else(|| differs(files, index, field.name(), "its type differs", merge_schemas))?;
                     let nullable = known.is_nullable() || field.is_nullable();
                     *known = Arc::new(Field::new(known.name(), united, nullable));
                 }
@@ -41,7 +41,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                     let added = Arc::new(Field::new(field.name(), field.data_type().clone(), true));
                     if is_operation(schema, field) { fields.insert(0, added) } else { fields.push(added) }
                 }
-                None => return Err(differs(files, index, field.name(), "only this file has it")),
+                None => return Err(differs(files, index, field.name(), "only this file has it", merge_schemas)),
             }
         }
         for known in &mut fields {
@@ -49,7 +49,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                 continue;
             }
             if !free && known.name() != DMS_OPERATION {
-                return Err(differs(files, index, known.name(), "this file lacks it"));
+                return Err(differs(files, index, known.name(), "this file lacks it", merge_schemas));
             }
             *known = Arc::new(known.as_ref().clone().with_nullable(true));
         }
@@ -59,14 +59,21 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
     Ok(Arc::new(Schema::new(fields.into_iter().map(|field| plain(&field)).collect::<Vec<_>>())))
 }
 
-fn same_header(files: &TableFiles, index: usize, first: &Schema, other: &Schema) -> Result<()> {
-    let differing = (0..first.fields().len().max(other.fields().len()))
-        .map(|column| (first.fields().get(column), other.fields().get(column)))
-        .find(|(known, field)| known.map(|known| known.name()) != field.map(|field| field.name()));
-    let Some((known, field)) = differing else { return Ok(()) };
-    let column = field.or(known).map_or("", |field| field.name());
-    Err(differs(files, index, column, "it stands in another place of the header, which a CSV table has only one of")
-        .hint("`merge_schemas` does not help here: fields of CSV files have no names of their own"))
+/// INVARIANT: the CSV reader takes fields by their position. A file with another order of columns would put the values of
+/// one column under the name of another: what is masked in one file would be readable in the next.
+fn same_headers(files: &TableFiles, first: &SchemaRef, schemas: &[SchemaRef]) -> Result<()> {
+    let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let wanted = names(first);
+    for (index, schema) in schemas.iter().enumerate().skip(1) {
+        if names(schema) != wanted {
+            return Err(Error::failed("CSV files of one table have different headers")
+                .with("table", &files.name)
+                .with("file", &Said(&shown(files, index)))
+                .with("compared with", &Said(&shown(files, 0)))
+                .hint("give them the same columns in the same order, or move the file to a table of its own"));
+        }
+    }
+    Ok(())
 }
 
 fn plain(field: &FieldRef) -> FieldRef {
@@ -74,6 +81,30 @@ fn plain(field: &FieldRef) -> FieldRef {
         return Arc::clone(field);
     }
     Arc::new(Field::new(field.name(), field.data_type().clone(), field.is_nullable()))
+}
+
+/// A field of the same name and type, without the metadata that a file's writer gave it or the fields below it.
+///
+/// Metadata is free text: it may hold a cell, such as an example of a value.
+pub(crate) fn bare(field: &Field) -> Field {
+    let below = |field: &FieldRef| Arc::new(bare(field));
+    let data_type = match field.data_type() {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(below).collect()),
+        DataType::List(item) => DataType::List(below(item)),
+        DataType::LargeList(item) => DataType::LargeList(below(item)),
+        DataType::ListView(item) => DataType::ListView(below(item)),
+        DataType::LargeListView(item) => DataType::LargeListView(below(item)),
+        DataType::FixedSizeList(item, length) => DataType::FixedSizeList(below(item), *length),
+        DataType::Map(entries, sorted) => DataType::Map(below(entries), *sorted),
+        DataType::RunEndEncoded(ends, values) => DataType::RunEndEncoded(below(ends), below(values)),
+        DataType::Dictionary(key, value) => {
+            // The values' type stands in no field of its own.
+            let value = bare(&Field::new("", value.as_ref().clone(), true));
+            DataType::Dictionary(key.clone(), Box::new(value.data_type().clone()))
+        }
+        other => other.clone(),
+    };
+    field.clone().with_metadata(std::collections::HashMap::new()).with_data_type(data_type)
 }
 
 /// A DMS change file begins with a text column named `Op`.
@@ -159,16 +190,23 @@ fn wider(narrow: &DataType, wide: &DataType) -> Option<DataType> {
     holds.then(|| wide.clone())
 }
 
-fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str) -> Error {
-    let shown =
-        |index: usize| files.files.get(index).map(|file| files.store.display(&file.meta.location)).unwrap_or_default();
-    Error::failed("files of one table have different columns")
+fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str, merge_schemas: bool) -> Error {
+    let error = Error::failed("files of one table have different columns")
         .with("table", &files.name)
-        .with("file", &Said(&shown(index)))
+        .with("file", &Said(&shown(files, index)))
         .with("column", &Said(column))
         .with("difference", &Said(how))
-        .with("compared with", &Said(&shown(0)))
+        .with("compared with", &Said(&shown(files, 0)));
+    if merge_schemas {
+        return error.hint("rewrite the file or move it to a table of its own: these types have no common one");
+    }
+    error
         .hint("rewrite the file, move it to a table of its own, or set `[lake] merge_schemas = true` to read the union")
+}
+
+/// The name of a file.
+fn shown(files: &TableFiles, index: usize) -> String {
+    files.files.get(index).map(|file| files.store.display(&file.meta.location)).unwrap_or_default()
 }
 
 fn reject_doubles(files: &TableFiles, fields: &[FieldRef]) -> Result<()> {
@@ -181,4 +219,51 @@ fn reject_doubles(files: &TableFiles, fields: &[FieldRef]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::engine::connections::Bucket;
+    use crate::engine::store::Store;
+    use crate::model::{Location, TableName};
+
+    fn table(format: TableFormat) -> TableFiles {
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        let bucket = Bucket { objects, multipart: None };
+        let location = Location::S3 { bucket: "b".to_owned(), prefix: "t/".to_owned() };
+        TableFiles {
+            name: TableName::new("dataset", "t"),
+            store: Store::new(location, bucket).unwrap(),
+            format,
+            gzip: false,
+            csv_header: true,
+            partition_columns: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    fn header(names: &[&str]) -> SchemaRef {
+        Arc::new(Schema::new(names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn csv_files_with_columns_in_another_order_are_refused_and_others_are_matched_by_name() {
+        let schemas = [header(&["id", "name"]), header(&["name", "id"])];
+        let error = unite(&table(TableFormat::Csv), &schemas, false).unwrap_err();
+        assert!(error.to_string().contains("CSV files of one table have different headers"), "{error}");
+        assert_eq!(unite(&table(TableFormat::Parquet), &schemas, false).unwrap(), header(&["id", "name"]));
+    }
+
+    #[test]
+    fn csv_files_with_more_columns_are_refused_even_if_schemas_are_merged() {
+        for more in [&["Op", "id", "name"][..], &["id", "name", "mail"], &["id"]] {
+            let schemas = [header(&["id", "name"]), header(more)];
+            assert!(unite(&table(TableFormat::Csv), &schemas, true).is_err(), "{more:?}");
+        }
+        let same = [header(&["id", "name"]), header(&["id", "name"])];
+        assert_eq!(unite(&table(TableFormat::Csv), &same, false).unwrap(), header(&["id", "name"]));
+    }
 }

@@ -68,6 +68,15 @@ impl Store {
         &self.root
     }
 
+    /// Whether two locations lie in the same bucket, or both on this machine.
+    pub fn shares_bucket(&self, other: &Self) -> bool {
+        match (&self.location, &other.location) {
+            (Location::Folder(_), Location::Folder(_)) => true,
+            (Location::S3 { bucket, .. }, Location::S3 { bucket: other, .. }) => bucket == other,
+            _ => false,
+        }
+    }
+
     /// The object path of `relative`, whose parts are separated by `/`.
     pub fn path(&self, relative: &str) -> Result<Path> {
         let joined =
@@ -240,6 +249,7 @@ pub(crate) fn io_kind(kind: std::io::ErrorKind) -> &'static str {
         K::NotFound => "not found",
         K::PermissionDenied => "permission denied",
         K::StorageFull => "no space left on the device",
+        K::FileTooLarge => "the file would be larger than is allowed",
         K::QuotaExceeded => "quota exceeded",
         K::ReadOnlyFilesystem => "the file system is read-only",
         K::ConnectionRefused => "connection refused",
@@ -271,6 +281,9 @@ pub(crate) fn file_fault(error: &std::io::Error, path: &FilePath, message: &'sta
     let said = Error::failed(message).with("file", &path.display()).with("reason", &Said(io_kind(error.kind())));
     if error.kind() == std::io::ErrorKind::StorageFull {
         return said.hint("free some space, then run the command again; what was published before is untouched");
+    }
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        return said.hint("raise the limit on the size of files (`ulimit -f`), then run the command again");
     }
     said
 }

@@ -238,13 +238,16 @@ fn unlink_others(folder: &std::path::Path, wanted: &BTreeSet<String>) -> std::io
     Ok(())
 }
 
-/// Before anything is written: a folder that is not ours may not stand where a table's link goes.
+/// Before anything is written: a folder or link that is not ours may not stand where a table's link goes.
 pub(crate) fn reject_foreign(target: &Target, tables: &BTreeSet<String>) -> Result<()> {
     let Some(folder) = target.folder() else { return Ok(()) };
     for table in tables {
         let link = folder.join(folder_name(table));
-        let Ok(found) = std::fs::symlink_metadata(&link) else { continue };
-        if !found.file_type().is_symlink() {
+        if std::fs::symlink_metadata(&link).is_err() {
+            continue;
+        }
+        let ours = std::path::Path::new("versions").join("current").join(folder_name(table));
+        if std::fs::read_link(&link).ok() != Some(ours) {
             return Err(Error::refused("something that saltlake did not write stands where a masked table goes")
                 .with("path", &link.display())
                 .hint("move it away, or set `[masked] location` to an empty folder"));

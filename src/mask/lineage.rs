@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
-use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, Subquery};
 
 use crate::engine::fault::engine_fault;
 use crate::engine::functions::is_mask;
@@ -13,13 +14,6 @@ use crate::model::{ColumnRef, TableName};
 
 /// The raw columns that one output column shows unmasked.
 type Flow = BTreeSet<ColumnRef>;
-
-/// The raw database, and every column of it that a statement reads.
-struct Lake<'a> {
-    database: &'a str,
-    /// What a column of an outer query may be: which one is not looked up.
-    whole: Flow,
-}
 
 /// A masking call that makes an output column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,30 +26,54 @@ pub struct MaskUse {
 
 /// Per output column: the raw columns of `database` that it shows unmasked.
 ///
-/// INVARIANT: errs on the side of naming too many. A node that is not understood shows everything below it.
+/// INVARIANT: errs on the side of naming too many. A node that is not understood shows everything below it, and a
+/// column of an outer query everything that the whole statement reads.
 pub fn unmasked(plan: &LogicalPlan, database: &str) -> Result<Vec<(String, Flow)>> {
-    let lake = Lake { database, whole: raw_columns(plan, database)? };
-    let flows = flows_of(plan, &lake)?;
+    let trace = Trace { database, whole: scanned(plan, database)? };
+    let flows = trace.flows_of(plan)?;
     let names = plan.schema().fields().iter().map(|field| field.name().clone());
     Ok(names.zip(flows).collect())
 }
 
 /// The output columns that are a masking call and nothing else.
 pub fn masks(plan: &LogicalPlan) -> BTreeMap<String, MaskUse> {
-    let mut masks = BTreeMap::new();
-    if let LogicalPlan::Projection(projection) = plan {
-        for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
-            if let Some(mask) = mask_use(expr) {
-                masks.insert(field.name().clone(), mask);
-            }
+    let fields = plan.schema().fields().iter().enumerate();
+    fields.filter_map(|(index, field)| Some((field.name().clone(), mask_at(plan, index)?))).collect()
+}
+
+/// The mask that makes an output column, through nodes that pass values on as they are.
+fn mask_at(plan: &LogicalPlan, index: usize) -> Option<MaskUse> {
+    match plan {
+        LogicalPlan::Projection(projection) => mask_of(projection.expr.get(index)?, &projection.input),
+        LogicalPlan::Aggregate(aggregate) => {
+            let grouped = aggregate.group_expr.get(index).filter(|expr| !matches!(expr, Expr::GroupingSet(_)))?;
+            mask_of(grouped, &aggregate.input)
         }
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::Distinct(Distinct::All(_)) => mask_at(plan.inputs().first()?, index),
+        LogicalPlan::Union(union) => {
+            let mut masks = union.inputs.iter().map(|input| mask_at(input, index));
+            let first = masks.next()??;
+            masks.all(|mask| mask.as_ref() == Some(&first)).then_some(first)
+        }
+        _ => None,
     }
-    masks
+}
+
+fn mask_of(expr: &Expr, input: &LogicalPlan) -> Option<MaskUse> {
+    match expr {
+        Expr::Alias(alias) => mask_of(&alias.expr, input),
+        Expr::Column(column) => mask_at(input, position(input.schema(), column)?),
+        other => mask_use(other),
+    }
 }
 
 fn mask_use(expr: &Expr) -> Option<MaskUse> {
     match expr {
-        Expr::Alias(alias) => mask_use(&alias.expr),
         Expr::ScalarFunction(call) if is_mask(call.func.name()) => {
             let arguments = call.args.iter().skip(1).filter_map(literal).collect();
             Some(MaskUse { function: call.func.name().to_owned(), arguments })
@@ -72,61 +90,127 @@ fn literal(expr: &Expr) -> Option<ScalarValue> {
     }
 }
 
-fn flows_of(plan: &LogicalPlan, lake: &Lake<'_>) -> Result<Vec<Flow>> {
-    let inputs = plan.inputs();
-    let first = || inputs.first().map_or_else(|| Ok(Vec::new()), |input| flows_of(input, lake));
-    Ok(match plan {
-        LogicalPlan::TableScan(scan) => {
-            let raw = scan.table_name.schema() == Some(lake.database);
-            let table = TableName::new(lake.database, scan.table_name.table());
-            let fields = scan.projected_schema.fields().iter();
-            fields
-                .map(|field| {
-                    let column = ColumnRef { table: table.clone(), column: field.name().clone() };
-                    if raw { Flow::from([column]) } else { Flow::new() }
-                })
-                .collect()
-        }
-        LogicalPlan::Projection(projection) => exprs(&projection.expr, projection.input.schema(), &first()?, lake)?,
-        LogicalPlan::Aggregate(aggregate) => {
-            let below = first()?;
-            let all: Vec<Expr> = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).cloned().collect();
-            let flows = exprs(&all, aggregate.input.schema(), &below, lake)?;
-            fitted(flows, plan)
-        }
-        LogicalPlan::Window(window) => {
-            let mut flows = first()?;
-            let added = exprs(&window.window_expr, window.input.schema(), &flows, lake)?;
-            flows.extend(added);
-            flows
-        }
-        LogicalPlan::Filter(_)
-        | LogicalPlan::Sort(_)
-        | LogicalPlan::Limit(_)
-        | LogicalPlan::SubqueryAlias(_)
-        | LogicalPlan::Repartition(_)
-        | LogicalPlan::Distinct(Distinct::All(_)) => fitted(first()?, plan),
-        LogicalPlan::Join(join) => {
-            let (left, right) = (flows_of(&join.left, lake)?, flows_of(&join.right, lake)?);
-            match join.join_type {
-                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [left, right].concat(),
-                JoinType::LeftSemi | JoinType::LeftAnti => left,
-                JoinType::RightSemi | JoinType::RightAnti => right,
-                JoinType::LeftMark | JoinType::RightMark => everything(plan, lake)?,
+/// What the tracing of one statement rests on.
+struct Trace<'a> {
+    /// The raw database.
+    database: &'a str,
+    /// Every raw column that the statement reads.
+    whole: Flow,
+}
+
+impl Trace<'_> {
+    fn flows_of(&self, plan: &LogicalPlan) -> Result<Vec<Flow>> {
+        let inputs = plan.inputs();
+        let first = || inputs.first().map_or_else(|| Ok(Vec::new()), |input| self.flows_of(input));
+        Ok(match plan {
+            LogicalPlan::TableScan(scan) => {
+                let raw = scan.table_name.schema() == Some(self.database);
+                let table = TableName::new(self.database, scan.table_name.table());
+                let fields = scan.projected_schema.fields().iter();
+                fields
+                    .map(|field| {
+                        let column = ColumnRef { table: table.clone(), column: field.name().clone() };
+                        if raw { Flow::from([column]) } else { Flow::new() }
+                    })
+                    .collect()
             }
-        }
-        LogicalPlan::Union(_) => {
-            let mut united = first()?;
-            for input in inputs.iter().skip(1) {
-                for (flow, other) in united.iter_mut().zip(flows_of(input, lake)?) {
-                    flow.extend(other);
+            LogicalPlan::Projection(projection) => {
+                self.exprs(&projection.expr, projection.input.schema(), &first()?)?
+            }
+            LogicalPlan::Aggregate(aggregate) => {
+                let below = first()?;
+                let all: Vec<Expr> = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).cloned().collect();
+                let flows = self.exprs(&all, aggregate.input.schema(), &below)?;
+                fitted(flows, plan)
+            }
+            LogicalPlan::Window(window) => {
+                let mut flows = first()?;
+                let added = self.exprs(&window.window_expr, window.input.schema(), &flows)?;
+                flows.extend(added);
+                flows
+            }
+            LogicalPlan::Filter(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Repartition(_)
+            | LogicalPlan::Distinct(Distinct::All(_)) => fitted(first()?, plan),
+            LogicalPlan::Join(join) => {
+                let (left, right) = (self.flows_of(&join.left)?, self.flows_of(&join.right)?);
+                match join.join_type {
+                    JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [left, right].concat(),
+                    JoinType::LeftSemi | JoinType::LeftAnti => left,
+                    JoinType::RightSemi | JoinType::RightAnti => right,
+                    JoinType::LeftMark | JoinType::RightMark => self.everything(plan)?,
                 }
             }
-            united
+            LogicalPlan::Union(_) => {
+                let mut united = first()?;
+                for input in inputs.iter().skip(1) {
+                    for (flow, other) in united.iter_mut().zip(self.flows_of(input)?) {
+                        flow.extend(other);
+                    }
+                }
+                united
+            }
+            LogicalPlan::EmptyRelation(_) => vec![Flow::new(); plan.schema().fields().len()],
+            _ => self.everything(plan)?,
+        })
+    }
+
+    /// Every raw column below a node, for each of its outputs.
+    fn everything(&self, plan: &LogicalPlan) -> Result<Vec<Flow>> {
+        let all = if reaches_out(plan)? { self.whole.clone() } else { scanned(plan, self.database)? };
+        Ok(vec![all; plan.schema().fields().len()])
+    }
+
+    fn exprs(&self, all: &[Expr], schema: &DFSchema, below: &[Flow]) -> Result<Vec<Flow>> {
+        all.iter()
+            .map(|expr| {
+                let mut flow = Flow::new();
+                self.gather(expr, schema, below, &mut flow)?;
+                Ok(flow)
+            })
+            .collect()
+    }
+
+    fn gather(&self, expr: &Expr, schema: &DFSchema, below: &[Flow], flow: &mut Flow) -> Result<()> {
+        match expr {
+            Expr::Column(column) => {
+                match position(schema, column).and_then(|index| below.get(index)) {
+                    Some(found) => flow.extend(found.iter().cloned()),
+                    None => flow.extend(below.iter().flatten().cloned()),
+                }
+                return Ok(());
+            }
+            Expr::ScalarFunction(call) if is_mask(call.func.name()) => {
+                // The first argument is masked. The others are literals, or the function refuses them.
+                return call.args.iter().skip(1).try_for_each(|argument| self.gather(argument, schema, below, flow));
+            }
+            Expr::AggregateFunction(call) if call.func.name() == "count" => return Ok(()),
+            Expr::OuterReferenceColumn(..) => flow.extend(self.whole.iter().cloned()),
+            Expr::ScalarSubquery(subquery)
+            | Expr::InSubquery(InSubquery { subquery, .. })
+            | Expr::Exists(Exists { subquery, .. })
+            | Expr::SetComparison(SetComparison { subquery, .. }) => self.gather_subquery(subquery, flow)?,
+            _ => {}
         }
-        LogicalPlan::EmptyRelation(_) => vec![Flow::new(); plan.schema().fields().len()],
-        _ => everything(plan, lake)?,
-    })
+        let mut failed = None;
+        let visited = expr.apply_children(|child| {
+            if let Err(error) = self.gather(child, schema, below, flow) {
+                failed = Some(error);
+                return Ok(TreeNodeRecursion::Stop);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        visited.map_err(|error| engine_fault(&error))?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn gather_subquery(&self, subquery: &Subquery, flow: &mut Flow) -> Result<()> {
+        flow.extend(self.flows_of(&subquery.subquery)?.into_iter().flatten());
+        Ok(())
+    }
 }
 
 /// If a node's output does not match its inputs one by one, each output may show all of them.
@@ -139,26 +223,16 @@ fn fitted(flows: Vec<Flow>, plan: &LogicalPlan) -> Vec<Flow> {
     vec![all; width]
 }
 
-/// Every raw column below a node, for each of its outputs.
-fn everything(plan: &LogicalPlan, lake: &Lake<'_>) -> Result<Vec<Flow>> {
-    let all = if refers_outward(plan)? { lake.whole.clone() } else { raw_columns(plan, lake.database)? };
-    Ok(vec![all; plan.schema().fields().len()])
-}
-
-/// Every raw column that a node and those below it read.
-fn raw_columns(plan: &LogicalPlan, database: &str) -> Result<Flow> {
+/// Every column of the raw tables that a plan and its subqueries read.
+fn scanned(plan: &LogicalPlan, database: &str) -> Result<Flow> {
     let mut all = Flow::new();
     let visited = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && scan.table_name.schema() == Some(database)
         {
             let table = TableName::new(database, scan.table_name.table());
-            all.extend(
-                scan.projected_schema
-                    .fields()
-                    .iter()
-                    .map(|field| ColumnRef { table: table.clone(), column: field.name().clone() }),
-            );
+            let fields = scan.projected_schema.fields().iter();
+            all.extend(fields.map(|field| ColumnRef { table: table.clone(), column: field.name().clone() }));
         }
         Ok(TreeNodeRecursion::Continue)
     });
@@ -166,8 +240,8 @@ fn raw_columns(plan: &LogicalPlan, database: &str) -> Result<Flow> {
     Ok(all)
 }
 
-/// Whether an expression at or below a node names a column of an outer query.
-fn refers_outward(plan: &LogicalPlan) -> Result<bool> {
+/// Whether a plan or one of its subqueries uses a column of a query around it.
+fn reaches_out(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     let visited = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -177,50 +251,6 @@ fn refers_outward(plan: &LogicalPlan) -> Result<bool> {
     });
     visited.map_err(|error| engine_fault(&error))?;
     Ok(found)
-}
-
-fn exprs(all: &[Expr], schema: &DFSchema, below: &[Flow], lake: &Lake<'_>) -> Result<Vec<Flow>> {
-    all.iter()
-        .map(|expr| {
-            let mut flow = Flow::new();
-            gather(expr, schema, below, lake, &mut flow)?;
-            Ok(flow)
-        })
-        .collect()
-}
-
-fn gather(expr: &Expr, schema: &DFSchema, below: &[Flow], lake: &Lake<'_>, flow: &mut Flow) -> Result<()> {
-    match expr {
-        Expr::Column(column) => {
-            match position(schema, column).and_then(|index| below.get(index)) {
-                Some(found) => flow.extend(found.iter().cloned()),
-                None => flow.extend(below.iter().flatten().cloned()),
-            }
-            return Ok(());
-        }
-        Expr::ScalarFunction(call) if is_mask(call.func.name()) => return Ok(()),
-        Expr::AggregateFunction(call) if call.func.name() == "count" => return Ok(()),
-        Expr::OuterReferenceColumn(..) => flow.extend(lake.whole.iter().cloned()),
-        Expr::ScalarSubquery(subquery) => flow.extend(flows_of(&subquery.subquery, lake)?.into_iter().flatten()),
-        Expr::InSubquery(subquery) => {
-            flow.extend(flows_of(&subquery.subquery.subquery, lake)?.into_iter().flatten());
-        }
-        Expr::SetComparison(comparison) => {
-            flow.extend(flows_of(&comparison.subquery.subquery, lake)?.into_iter().flatten());
-        }
-        Expr::Exists(exists) => flow.extend(flows_of(&exists.subquery.subquery, lake)?.into_iter().flatten()),
-        _ => {}
-    }
-    let mut failed = None;
-    let visited = expr.apply_children(|child| {
-        if let Err(error) = gather(child, schema, below, lake, flow) {
-            failed = Some(error);
-            return Ok(TreeNodeRecursion::Stop);
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    visited.map_err(|error| engine_fault(&error))?;
-    failed.map_or(Ok(()), Err)
 }
 
 fn position(schema: &DFSchema, column: &Column) -> Option<usize> {

@@ -7,6 +7,7 @@
 pub mod ctas;
 pub mod lineage;
 mod paths;
+mod queue;
 mod recognise;
 pub mod row_hash;
 mod splice;
@@ -149,7 +150,11 @@ impl Masking<'_> {
         self.progress.begin(format!("masking {}", create.table), rows_total);
         tracing::info!(table = %create.table, "mask: writing");
         let clock = Clock::start();
-        let (files, way) = self.write(create, &plan).await?;
+        let written = self.write(create, &plan).await;
+        let (files, way) = match written {
+            Ok(written) => written,
+            Err(error) => return Err(self.raw.name_file(error, sources.keys().map(TableName::table)).await),
+        };
         let spent = clock.spent();
         tracing::info!(table = %create.table, files = files.len(), "mask: written");
         Ok(MaskedTable {

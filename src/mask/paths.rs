@@ -31,10 +31,12 @@ impl FileNames {
 
     /// `name=value/` for one partition column.
     ///
-    /// A value that begins with `_` or `.` could hide the folder from readers, so its first character is encoded.
+    /// A name that begins with `_` or `.` would hide the folder from readers, and a text that is Hive's name for NULL would
+    /// be taken for it, so their first character is encoded.
     pub(super) fn partition_folder(name: &str, value: Option<&str>) -> String {
         let value = match value {
             None => NULL_PARTITION.to_owned(),
+            Some(NULL_PARTITION) => format!("%5F{}", NULL_PARTITION.strip_prefix('_').unwrap_or_default()),
             Some(value) => utf8_percent_encode(value, PLAIN).to_string(),
         };
         let name = utf8_percent_encode(name, PLAIN).to_string();

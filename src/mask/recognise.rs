@@ -26,6 +26,10 @@ const SMALL_GROUP_ROWS: i64 = 32 * 1024;
 /// A column chunk larger than this is not held in memory whole.
 const LARGE_CHUNK_BYTES: i64 = 256 << 20;
 
+/// What the computed columns of one row group may take in memory, at a guess of so many bytes for an encoded cell.
+const COMPUTED_BYTES: u64 = 512 << 20;
+const CELL_BYTES: u64 = 40;
+
 /// A table to splice: what each column of the output is, and the partition folder of each file.
 pub(super) struct SpliceJob {
     pub(super) table: Arc<LakeTable>,
@@ -57,6 +61,9 @@ pub(super) async fn recognise(
             Some(output) => outputs.push(output),
             None => return Ok(None),
         }
+    }
+    if !fits_in_memory(&table, &outputs) {
+        return Ok(None);
     }
     let mut folders = Vec::new();
     for file in &table.files().files {
@@ -113,6 +120,14 @@ fn spliceable(table: &LakeTable) -> bool {
         });
         groups > 0 && !small && !large && same
     })
+}
+
+/// Whether the computed columns of the largest row group can wait in memory for their turn.
+fn fits_in_memory(table: &LakeTable, outputs: &[Output]) -> bool {
+    let computed = outputs.iter().filter(|output| matches!(output, Output::Compute { .. })).count() as u64;
+    let groups = table.footers().iter().flatten().flat_map(|footer| footer.metadata().row_groups());
+    let rows = groups.map(|group| u64::try_from(group.num_rows()).unwrap_or_default()).max().unwrap_or_default();
+    rows.saturating_mul(computed).saturating_mul(CELL_BYTES) <= COMPUTED_BYTES
 }
 
 fn output_of(name: &str, expr: &Expr, table: &LakeTable, state: &SessionState) -> Result<Option<Output>> {

@@ -64,11 +64,19 @@ fn step(row: u128, cell: u128) -> u128 {
 
 /// Folds a column into the rows.
 fn fold(rows: &mut [u128], column: &ArrayRef) -> Result<(), ArrowError> {
+    let mut visited = 0;
     each_cell(column, &mut |index, cell| {
         if let Some(row) = rows.get_mut(index) {
             *row = step(*row, cell);
+            visited += 1;
         }
-    })
+    })?;
+    // A cell that was not looked at could hold anything.
+    if visited == rows.len() {
+        Ok(())
+    } else {
+        Err(ArrowError::ComputeError("array without all its values".to_owned()))
+    }
 }
 
 macro_rules! each_bytes {
@@ -117,7 +125,7 @@ fn each_primitive(
     let data = column.to_data();
     let buffer = data.buffers().first().ok_or_else(|| ArrowError::ComputeError("array without values".to_owned()))?;
     let start = data.offset() * width;
-    let cells = buffer.as_slice().get(start..start + column.len() * width).unwrap_or_default().chunks_exact(width);
+    let cells = buffer.as_slice().get(start..).unwrap_or_default().chunks_exact(width).take(column.len());
     for (index, bytes) in cells.enumerate() {
         visit(index, if column.is_null(index) { NULL_CELL } else { xxh3_128(bytes) });
     }

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
@@ -18,11 +18,12 @@ use bytes::Bytes;
 use datafusion::physical_expr::PhysicalExpr;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::arrow::{ArrowSchemaConverter, ProjectionMask};
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, ProjectionMask, encode_arrow_schema};
+use parquet::basic::ColumnOrder;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedFileWriter;
@@ -31,21 +32,21 @@ use tokio::runtime::Handle;
 
 use super::compression_of;
 use super::ctas::WriteCompression;
+use super::queue::{Chunks, Queue, StopOnDrop};
+use super::stream::write_failed;
 use crate::engine::fault::engine_fault;
 use crate::engine::part::PartFile;
 use crate::engine::progress::Progress;
+use crate::engine::schema::bare;
 use crate::engine::store::Store;
 use crate::error::{Error, Result, Said};
 
 /// Rows decoded, masked and encoded at a time.
 const BATCH_ROWS: usize = 16 * 1024;
-/// Row groups whose computed columns may wait for their turn to be written.
-const GROUPS_AHEAD: usize = 2;
-
 /// One column of the output.
 #[derive(Clone, Debug)]
 pub(super) enum Output {
-    /// A column of the source, copied as it is. `root` counts the file schema's top-level columns of the table.
+    /// A column of the source, copied as it is.
     Copy {
         /// The column's name, in the source and in the output.
         name: String,
@@ -54,7 +55,7 @@ pub(super) enum Output {
     Compute {
         /// Evaluates on a batch of `inputs`.
         expr: Arc<dyn PhysicalExpr>,
-        /// The source columns that it reads, in file order.
+        /// The source columns that it reads, in the order in which `expr` counts them.
         inputs: Vec<String>,
         /// The output column.
         field: Field,
@@ -75,21 +76,20 @@ pub(super) struct SpliceFile<'a> {
     pub(super) progress: &'a Progress,
 }
 
-/// What can go wrong: reading the source, or everything else.
-type Chunks = Vec<ArrowColumnChunk>;
-
 impl SpliceFile<'_> {
     /// Writes the whole output file and returns its rows.
     pub(super) fn write(&self, part: &mut PartFile) -> Result<u64> {
         let metadata = self.footer.metadata();
         let indexed = self.outputs.iter().all(|output| match output {
-            Output::Copy { name } => self.leaves(name).is_ok_and(|leaves| has_page_index(metadata, &leaves)),
+            Output::Copy { name } => self.leaves(name).is_ok_and(|leaves| {
+                has_page_index(metadata, &leaves) && leaves.iter().all(|leaf| self.is_ordered(*leaf))
+            }),
             Output::Compute { .. } => true,
         });
         let properties = self.properties(indexed)?;
-        let schema = self.schema().map_err(|error| self.fault(&error))?;
+        let schema = self.schema().map_err(|error| write_failed(&error))?;
         let mut writer =
-            SerializedFileWriter::new(part, schema, Arc::clone(&properties)).map_err(|error| self.fault(&error))?;
+            SerializedFileWriter::new(part, schema, Arc::clone(&properties)).map_err(|error| write_failed(&error))?;
         let computed: Vec<usize> = self
             .outputs
             .iter()
@@ -101,12 +101,13 @@ impl SpliceFile<'_> {
             for _ in 0..self.threads.max(1) {
                 scope.spawn(|| self.work(&queue, &properties, indexed));
             }
-            let written = self.write_groups(&mut writer, &queue, indexed);
-            queue.stop();
-            written
+            // However this ends, by a panic too: workers that wait for their turn must not wait for ever.
+            let _stop = StopOnDrop(&queue);
+            self.write_groups(&mut writer, &queue, indexed)
         })?;
-        writer.close().map_err(|error| self.fault(&error))?;
-        Ok(u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default())
+        writer.close().map_err(|error| write_failed(&error))?;
+        let rows: i64 = metadata.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).sum();
+        Ok(u64::try_from(rows).unwrap_or_default())
     }
 
     fn write_groups<W: Write + Send>(
@@ -116,7 +117,7 @@ impl SpliceFile<'_> {
         indexed: bool,
     ) -> Result<()> {
         for group in 0..self.footer.metadata().num_row_groups() {
-            let mut row_group = writer.next_row_group().map_err(|error| self.fault(&error))?;
+            let mut row_group = writer.next_row_group().map_err(|error| write_failed(&error))?;
             for (index, output) in self.outputs.iter().enumerate() {
                 if self.cancelled.load(Ordering::Relaxed) {
                     return Err(Error::failed("stopped"));
@@ -130,12 +131,12 @@ impl SpliceFile<'_> {
                     }
                     Output::Compute { .. } => {
                         for chunk in queue.take(group, index)? {
-                            chunk.append_to_row_group(&mut row_group).map_err(|error| self.fault(&error))?;
+                            chunk.append_to_row_group(&mut row_group).map_err(|error| write_failed(&error))?;
                         }
                     }
                 }
             }
-            row_group.close().map_err(|error| self.fault(&error))?;
+            row_group.close().map_err(|error| write_failed(&error))?;
             let rows = self.footer.metadata().row_group(group).num_rows();
             self.progress.add_rows(u64::try_from(rows).unwrap_or_default());
             queue.advance(group + 1);
@@ -149,7 +150,7 @@ impl SpliceFile<'_> {
             let computed = match self.outputs.get(index) {
                 Some(Output::Compute { expr, inputs, field }) => {
                     // The writer waits for every column: a panic must arrive there as an error.
-                    let compute = || self.compute(group, expr, inputs, field, properties, indexed);
+                    let compute = || self.compute(group, (expr, inputs, field), queue, properties, indexed);
                     std::panic::catch_unwind(std::panic::AssertUnwindSafe(compute))
                         .unwrap_or_else(|_| Err(Error::failed("a worker thread ended early")))
                 }
@@ -162,33 +163,32 @@ impl SpliceFile<'_> {
     fn compute(
         &self,
         group: usize,
-        expr: &Arc<dyn PhysicalExpr>,
-        inputs: &[String],
-        field: &Field,
+        (expr, inputs, field): (&Arc<dyn PhysicalExpr>, &[String], &Field),
+        queue: &Queue,
         properties: &WriterPropertiesPtr,
         indexed: bool,
     ) -> Result<Chunks> {
         let schema = Arc::new(Schema::new(vec![field.clone()]));
-        let parquet_schema = ArrowSchemaConverter::new().convert(&schema).map_err(|error| self.fault(&error))?;
+        let parquet_schema = ArrowSchemaConverter::new().convert(&schema).map_err(|error| write_failed(&error))?;
         let shell =
             SerializedFileWriter::new(std::io::sink(), parquet_schema.root_schema_ptr(), Arc::clone(properties))
-                .map_err(|error| self.fault(&error))?;
+                .map_err(|error| write_failed(&error))?;
         let factory = ArrowRowGroupWriterFactory::new(&shell, schema);
-        let mut writers = factory.create_column_writers(group).map_err(|error| self.fault(&error))?;
+        let mut writers = factory.create_column_writers(group).map_err(|error| write_failed(&error))?;
         self.each_batch(group, inputs, |batch| {
-            if self.cancelled.load(Ordering::Relaxed) {
+            if self.cancelled.load(Ordering::Relaxed) || queue.is_stopped() {
                 return Err(Error::failed("stopped"));
             }
             let array = evaluate(expr, batch, field)?;
-            let leaves = compute_leaves(field, &array).map_err(|error| self.fault(&error))?;
+            let leaves = compute_leaves(field, &array).map_err(|error| write_failed(&error))?;
             for (writer, leaf) in writers.iter_mut().zip(&leaves) {
-                writer.write(leaf).map_err(|error| self.fault(&error))?;
+                writer.write(leaf).map_err(|error| write_failed(&error))?;
             }
             Ok(())
         })?;
         let mut chunks = Vec::with_capacity(writers.len());
         for writer in writers {
-            let mut chunk = writer.close().map_err(|error| self.fault(&error))?;
+            let mut chunk = writer.close().map_err(|error| write_failed(&error))?;
             if !indexed {
                 let close = chunk.close_mut();
                 (close.column_index, close.offset_index) = (None, None);
@@ -233,7 +233,14 @@ impl SpliceFile<'_> {
             .build()
             .map_err(|error| self.fault(&error))?;
         for batch in reader {
-            visit(&batch.map_err(|_| self.corrupt())?)?;
+            // The reader gives the columns in this file's order, which may be another than the table's.
+            let batch = batch.map_err(|_| self.corrupt())?;
+            let order: Vec<usize> = inputs
+                .iter()
+                .map(|name| batch.schema().index_of(name))
+                .collect::<Result<_, _>>()
+                .map_err(|_| self.corrupt())?;
+            visit(&batch.project(&order).map_err(|_| self.corrupt())?)?;
         }
         Ok(())
     }
@@ -245,10 +252,15 @@ impl SpliceFile<'_> {
         let row_group = metadata.row_group(group);
         let column_index = metadata.column_index().and_then(|all| all.get(group)?.get(leaf)).cloned();
         let offset_index = metadata.offset_index().and_then(|all| all.get(group)?.get(leaf)).cloned();
+        let mut metadata = row_group.column(leaf).clone();
+        if !self.is_ordered(leaf) && metadata.statistics().is_some() {
+            let cleared = metadata.into_builder().clear_statistics().build();
+            metadata = cleared.map_err(|_| self.corrupt())?;
+        }
         let close = ColumnCloseResult {
             bytes_written: range.end - range.start,
             rows_written: u64::try_from(row_group.num_rows()).unwrap_or_default(),
-            metadata: row_group.column(leaf).clone(),
+            metadata,
             bloom_filter: None,
             column_index: column_index.filter(|_| indexed),
             offset_index: offset_index.filter(|_| indexed),
@@ -256,16 +268,31 @@ impl SpliceFile<'_> {
         Ok((chunk, close))
     }
 
+    /// Whether the order that a column's smallest and largest values go by is the one that the output declares. Readers
+    /// must not trust such values of a file without it, and in the output they would.
+    fn is_ordered(&self, leaf: usize) -> bool {
+        let orders = self.footer.metadata().file_metadata().column_orders();
+        orders
+            .and_then(|orders| orders.get(leaf))
+            .is_some_and(|order| matches!(order, ColumnOrder::TYPE_DEFINED_ORDER(_)))
+    }
+
+    /// The place of a column chunk, which must lie inside the file.
+    fn range(&self, group: usize, leaf: usize) -> Result<Range<u64>> {
+        let column = self.footer.metadata().row_group(group).column(leaf);
+        let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+        let start = u64::try_from(start).map_err(|_| self.corrupt())?;
+        let length = u64::try_from(column.compressed_size()).map_err(|_| self.corrupt())?;
+        let end = start.checked_add(length).filter(|end| *end <= self.meta.size).ok_or_else(|| self.corrupt())?;
+        Ok(start..end)
+    }
+
     /// Reads the bytes of a column chunk.
     fn chunk(&self, group: usize, leaf: usize) -> Result<(Window, Range<u64>)> {
-        let column = self.footer.metadata().row_group(group).column(leaf);
-        let (start, length) = column.byte_range();
-        let range = start..start + length;
+        let range = self.range(group, leaf)?;
+        let start = range.start;
         let read = self.io.block_on(self.store.objects().get_range(&self.meta.location, range.clone()));
-        let bytes = read.map_err(|error| match error {
-            object_store::Error::Generic { .. } if range.end > self.meta.size => self.corrupt(),
-            other => self.store.fault(&other, Some(&self.meta.location), "cannot read a file"),
-        })?;
+        let bytes = read.map_err(|error| self.store.fault(&error, Some(&self.meta.location), "cannot read a file"))?;
         Ok((Window { chunks: BTreeMap::from([(start, bytes)]), length: self.meta.size }, range))
     }
 
@@ -304,12 +331,25 @@ impl SpliceFile<'_> {
         Ok(Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?))
     }
 
+    /// The Arrow types of the output, which Parquet's own types do not tell all of (a duration is an integer there).
+    /// Written anew from names and types: the source's own text may hold anything.
+    fn arrow_schema(&self) -> Result<KeyValue> {
+        let source = self.footer.schema();
+        let fields = self.outputs.iter().map(|output| match output {
+            Output::Copy { name } => source.field_with_name(name).map(bare).map_err(|_| self.corrupt()),
+            Output::Compute { field, .. } => Ok(bare(field)),
+        });
+        let schema = Schema::new(fields.collect::<Result<Vec<_>>>()?);
+        Ok(KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), encode_arrow_schema(&schema)))
+    }
+
     fn properties(&self, indexed: bool) -> Result<WriterPropertiesPtr> {
         let statistics = if indexed { EnabledStatistics::Page } else { EnabledStatistics::Chunk };
         let properties = WriterProperties::builder()
             .set_compression(compression_of(self.compression, self.zstd_level)?)
             .set_statistics_enabled(statistics)
             .set_offset_index_disabled(!indexed)
+            .set_key_value_metadata(Some(vec![self.arrow_schema()?]))
             .set_created_by(concat!("saltlake ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         Ok(Arc::new(properties))
@@ -325,17 +365,9 @@ impl SpliceFile<'_> {
             .hint("the file is corrupt: write it again or move it away")
     }
 
-    /// An error of the Parquet library: ours if one is inside, an I/O error's kind, or a corrupt source.
+    /// An error while source bytes are read or copied: that of the output's file if it is one, else a corrupt source.
     fn fault(&self, error: &ParquetError) -> Error {
-        if let ParquetError::External(inner) = error {
-            if let Some(own) = inner.downcast_ref::<Error>() {
-                return own.clone();
-            }
-            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-                return crate::engine::part::write_fault(io);
-            }
-        }
-        self.corrupt()
+        if matches!(error, ParquetError::External(_)) { write_failed(error) } else { self.corrupt() }
     }
 }
 
@@ -400,82 +432,5 @@ impl ChunkReader for Window {
             return Err(ParquetError::EOF("outside the column chunk".to_owned()));
         }
         Ok(bytes.slice(..length))
-    }
-}
-
-/// Hands out computed columns in row-group order, and holds workers back that run too far ahead.
-struct Queue {
-    groups: usize,
-    columns: Vec<usize>,
-    next: AtomicUsize,
-    state: Mutex<QueueState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct QueueState {
-    writing: usize,
-    stopped: bool,
-    done: BTreeMap<(usize, usize), Result<Chunks>>,
-}
-
-impl Queue {
-    fn new(groups: usize, columns: Vec<usize>) -> Self {
-        Self {
-            groups,
-            columns,
-            next: AtomicUsize::new(0),
-            state: Mutex::new(QueueState::default()),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// The next column to compute; waits while it is too far ahead. `None` when there is none left.
-    fn next(&self) -> Option<(usize, usize)> {
-        let columns = self.columns.len();
-        let item = self.next.fetch_add(1, Ordering::Relaxed);
-        let group = item.checked_div(columns).filter(|group| *group < self.groups)?;
-        let mut state = self.state.lock().ok()?;
-        while group >= state.writing + GROUPS_AHEAD && !state.stopped {
-            state = self.changed.wait(state).ok()?;
-        }
-        if state.stopped {
-            return None;
-        }
-        self.columns.get(item % columns).map(|column| (group, *column))
-    }
-
-    fn put(&self, group: usize, column: usize, computed: Result<Chunks>) {
-        if let Ok(mut state) = self.state.lock() {
-            state.done.insert((group, column), computed);
-        }
-        self.changed.notify_all();
-    }
-
-    /// Waits for a computed column.
-    fn take(&self, group: usize, column: usize) -> Result<Chunks> {
-        let broken = || Error::failed("a worker thread ended early");
-        let mut state = self.state.lock().map_err(|_| broken())?;
-        loop {
-            if let Some(computed) = state.done.remove(&(group, column)) {
-                return computed;
-            }
-            let waited = self.changed.wait_timeout(state, std::time::Duration::from_millis(500));
-            state = waited.map_err(|_| broken())?.0;
-        }
-    }
-
-    fn advance(&self, writing: usize) {
-        if let Ok(mut state) = self.state.lock() {
-            state.writing = writing;
-        }
-        self.changed.notify_all();
-    }
-
-    fn stop(&self) {
-        if let Ok(mut state) = self.state.lock() {
-            state.stopped = true;
-        }
-        self.changed.notify_all();
     }
 }

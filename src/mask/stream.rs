@@ -5,7 +5,6 @@
 //! that one file is open at a time, however many values there are.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -23,6 +22,7 @@ use super::paths::FileNames;
 use crate::engine::fault::engine_fault;
 use crate::engine::part::{PartFile, PartFiles, write_fault};
 use crate::engine::progress::Progress;
+use crate::engine::schema::bare;
 use crate::error::{Error, Result};
 
 /// Batches that wait between the query and a writer.
@@ -45,13 +45,12 @@ pub(super) async fn write(
     table: StreamTable,
 ) -> Result<Vec<WrittenFile>> {
     let partitions = plan.output_partitioning().partition_count();
-    let written = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
     for partition in 0..partitions {
         let stream = plan.execute(partition, context.task_ctx()).map_err(|error| engine_fault(&error))?;
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
-        let (table, schema, written) = (table.clone(), plan.schema(), Arc::clone(&written));
-        tasks.spawn_blocking(move || write_stream(&table, &schema, receiver, &written));
+        let (table, schema) = (table.clone(), plan.schema());
+        tasks.spawn_blocking(move || write_stream(&table, &schema, receiver));
         tasks.spawn(async move {
             let mut stream = stream;
             while let Some(batch) = stream.next().await {
@@ -89,14 +88,11 @@ fn write_stream(
     table: &StreamTable,
     schema: &SchemaRef,
     mut batches: mpsc::Receiver<Result<RecordBatch>>,
-    written: &AtomicUsize,
 ) -> Result<Vec<WrittenFile>> {
     let mut files = Vec::new();
     let mut open: Option<OpenFile> = None;
-    let mut ended = false;
     while let Some(batch) = batches.blocking_recv() {
         let batch = batch?;
-        ended = true;
         table.progress.add_rows(batch.num_rows() as u64);
         for (folder, rows) in runs(&batch, table.partition_columns)? {
             if open.as_ref().is_none_or(|file| file.folder != folder) {
@@ -104,24 +100,22 @@ fn write_stream(
                     files.push(file.finish()?);
                 }
                 open = Some(OpenFile::create(table, &data_schema(schema, table.partition_columns), &folder)?);
-                written.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(file) = &mut open {
                 file.write(&rows)?;
             }
         }
     }
-    debug_assert!(ended || open.is_none());
     if let Some(file) = open {
         files.push(file.finish()?);
     }
     Ok(files)
 }
 
-/// The columns that stand in the files: all but the partition columns, which are last.
+/// The columns that stand in the files: all but the partition columns, which are last. Names and types alone.
 fn data_schema(schema: &SchemaRef, partition_columns: usize) -> SchemaRef {
     let kept = schema.fields().len().saturating_sub(partition_columns);
-    Arc::new(Schema::new(schema.fields().iter().take(kept).cloned().collect::<Vec<_>>()))
+    Arc::new(Schema::new(schema.fields().iter().take(kept).map(|field| bare(field)).collect::<Vec<_>>()))
 }
 
 /// Cuts a batch into runs of equal partition values, each with its folder.
@@ -168,24 +162,25 @@ impl OpenFile {
     fn create(table: &StreamTable, schema: &SchemaRef, folder: &str) -> Result<Self> {
         let part = table.parts.create(&table.names.next(folder))?;
         let writer = ArrowWriter::try_new(part, Arc::clone(schema), Some(table.properties.clone()))
-            .map_err(|error| parquet_fault(&error))?;
+            .map_err(|error| write_failed(&error))?;
         Ok(Self { writer, folder: folder.to_owned(), rows: 0 })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.writer.write(batch).map_err(|error| parquet_fault(&error))
+        self.writer.write(batch).map_err(|error| write_failed(&error))
     }
 
     fn finish(self) -> Result<WrittenFile> {
         let rows = self.rows;
-        let part = self.writer.into_inner().map_err(|error| parquet_fault(&error))?;
+        let part = self.writer.into_inner().map_err(|error| write_failed(&error))?;
         let (path, bytes) = part.finish()?;
         Ok(WrittenFile { path, bytes, rows })
     }
 }
 
-fn parquet_fault(error: &ParquetError) -> Error {
+/// An error while a Parquet file is written, in our words.
+pub(super) fn write_failed(error: &ParquetError) -> Error {
     if let ParquetError::External(inner) = error {
         if let Some(own) = inner.downcast_ref::<Error>() {
             return own.clone();

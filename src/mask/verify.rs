@@ -75,6 +75,21 @@ pub async fn verify(
     context: &SessionContext,
     progress: &Arc<Progress>,
 ) -> Result<Verified> {
+    let proven = prove(engine, target, claim, raw, context, progress).await;
+    let Err(error) = proven else { return proven };
+    // A chunk that was copied corrupt is corrupt in the masked file, too: the raw file is the one to look at.
+    let error = raw.name_file(error, claim.sources.keys().map(TableName::table)).await;
+    Err(name_masked_file(error, engine, target, claim).await)
+}
+
+async fn prove(
+    engine: &Engine,
+    target: &Target,
+    claim: &Claim,
+    raw: &Database,
+    context: &SessionContext,
+    progress: &Arc<Progress>,
+) -> Result<Verified> {
     let table = &claim.create.table;
     tracing::info!(table = %table, "verify: reading back");
     let clock = Clock::start();
@@ -92,7 +107,40 @@ pub async fn verify(
 
 /// Adds up the rows of the masked files alone, for a later check against what was published.
 pub async fn sum_masked(engine: &Engine, target: &Target, claim: &Claim, progress: &Arc<Progress>) -> Result<RowSum> {
-    masked_side(engine, target, claim, progress).await.map(|(sum, _, _)| sum)
+    match masked_side(engine, target, claim, progress).await {
+        Ok((sum, _, _)) => Ok(sum),
+        Err(error) => Err(name_masked_file(error, engine, target, claim).await),
+    }
+}
+
+/// Adds the masked file to an error about what a file holds.
+async fn name_masked_file(error: Error, engine: &Engine, target: &Target, claim: &Claim) -> Error {
+    match masked_table(target, claim).await {
+        Ok(table) => {
+            let name = claim.create.table.table();
+            let database = Database::new(BTreeMap::from([(name.to_owned(), table)]), false, engine.reader());
+            database.name_file(error, [name]).await
+        }
+        Err(_) => error,
+    }
+}
+
+/// Lists the masked files, which must be those that were written.
+async fn masked_table(target: &Target, claim: &Claim) -> Result<TableFiles> {
+    let table = &claim.create.table;
+    let folder = format!("versions/{}/{}", claim.run, folder_name(table.table()));
+    let store = Store::new(target.store.location().child(&folder), target.store.bucket().clone())?;
+    let listed = store.list("").await?;
+    let found: BTreeSet<(String, u64)> =
+        listed.iter().filter_map(|meta| Some((target.store.relative(&meta.location)?.to_owned(), meta.size))).collect();
+    let expected: BTreeSet<(String, u64)> = claim.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
+    if let Some((path, _)) = found.symmetric_difference(&expected).next() {
+        return Err(Error::refused("the files of the masked table are not those that were written")
+            .with("table", table)
+            .with("file", &Said(path))
+            .hint("a file is missing, cut off or foreign; mask the table again"));
+    }
+    TableFiles::collect(table.clone(), store, listed, None).await
 }
 
 fn same_sources(claim: &Claim, raw: &Database) -> Result<()> {
@@ -122,19 +170,7 @@ async fn masked_side(
     progress: &Arc<Progress>,
 ) -> Result<(RowSum, u64, SchemaRef)> {
     let table = &claim.create.table;
-    let folder = format!("versions/{}/{}", claim.run, folder_name(table.table()));
-    let store = Store::new(target.store.location().child(&folder), target.store.bucket().clone())?;
-    let listed = store.list("").await?;
-    let found: BTreeSet<(String, u64)> =
-        listed.iter().filter_map(|meta| Some((target.store.relative(&meta.location)?.to_owned(), meta.size))).collect();
-    let expected: BTreeSet<(String, u64)> = claim.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
-    if let Some((path, _)) = found.symmetric_difference(&expected).next() {
-        return Err(Error::refused("the files of the masked table are not those that were written")
-            .with("table", table)
-            .with("file", &Said(path))
-            .hint("a file is missing, cut off or foreign; mask the table again"));
-    }
-    let files = TableFiles::collect(table.clone(), store, listed, None).await?;
+    let files = masked_table(target, claim).await?;
     let reader = engine.reader();
     let opened = Arc::new(LakeTable::open(files, false, &reader).await?);
     let schema = datafusion::catalog::TableProvider::schema(opened.as_ref());
@@ -150,8 +186,14 @@ async fn masked_side(
         check_shapes(&name, &shared, batch, &counted)?;
         Ok(batch.clone())
     })
-    .await?;
+    .await
+    .map_err(|error| named(error, table))?;
     Ok((sum, cells.load(std::sync::atomic::Ordering::Relaxed), schema))
+}
+
+/// Adds the table to an error that came from deep below it.
+fn named(error: Error, table: &TableName) -> Error {
+    if error.kind() == crate::error::ErrorKind::Failed { error.with("table", table) } else { error }
 }
 
 /// Counts the cells that a mask cannot have written.

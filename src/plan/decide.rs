@@ -51,7 +51,8 @@ pub(super) struct Rules<'a> {
 
 fn check_tables(schemas: &[TableSchema], policy: &Policy, problems: &mut Problems) {
     if schemas.is_empty() {
-        problems.refuse("there is no table to mask".to_owned(), None);
+        let hint = "check `[lake] location`: each folder in it that holds files is a table";
+        problems.refuse("there is no table to mask".to_owned(), Some(hint.to_owned()));
     }
     let mut targets = BTreeSet::new();
     for schema in schemas {

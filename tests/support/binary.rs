@@ -95,6 +95,18 @@ impl Sandbox {
         self.start(arguments, Stdio::from(File::open(path).unwrap())).wait()
     }
 
+    /// Runs a shell script in which `"$0"` is the binary: for pipes, limits and redirections.
+    pub(crate) fn shell(&self, script: &str) -> Run {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_saltlake")]);
+        Running::start(command, self, Stdio::null()).wait()
+    }
+
+    /// Starts the binary with an input that never ends, as a terminal is.
+    pub(crate) fn spawn_waiting<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Running {
+        self.start(arguments, Stdio::piped())
+    }
+
     /// Starts the binary and leaves it running.
     pub(crate) fn spawn<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Running {
         self.start(arguments, Stdio::null())
@@ -186,6 +198,17 @@ impl Running {
     /// Whether it still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it has printed a text to standard error.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        let until = Instant::now() + RUN_TIME_MAX;
+        while !self.stderr_so_far().contains(text) {
+            assert!(self.is_alive(), "ended before it said `{text}`:\n{}", self.stderr_so_far());
+            assert!(Instant::now() < until, "waited {RUN_TIME_MAX:?} for `{text}`:\n{}", self.stderr_so_far());
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits for it to end by itself.

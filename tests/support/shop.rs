@@ -272,3 +272,12 @@ pub(crate) fn accounts() -> Table {
         .text("iban", ["DE89370400440532013000", "SE4550000000058398257466", "GB82WEST12345698765432"])
         .double("amount", [Some(12.5), Some(-3.0), None])
 }
+
+/// As many customers as asked for, no two alike.
+pub(crate) fn customers_of(count: i64) -> Table {
+    Table::new()
+        .bigint("id", (0..count).map(Some))
+        .text("name", (0..count).map(|n| format!("Person Number {n}")))
+        .text("mail", (0..count).map(|n| format!("person.{n}@example.org")))
+        .text("segment", (0..count).map(|n| format!("segment {}", n % 700)))
+}

@@ -29,7 +29,7 @@ fn a_detection_without_a_column_is_refused_by_name() {
         let error = findings.refusal(Accepted::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
         let text = error.to_string();
-        for part in ["dataset.customer: NAME", "finding f-1 in f.json", "accept_unlocated = true", reason.text()] {
+        for part in ["dataset.customer: NAME", "finding f-1 in f.json", "unlocated = \"accept\"", reason.text()] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         findings.refusal(Accepted { unlocated: true, unmapped: false }).unwrap();
@@ -163,7 +163,7 @@ fn an_object_of_the_lake_without_a_table_is_refused_by_name() {
     let error = findings.refusal(Accepted::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     let text = error.to_string();
-    assert!(text.contains("lake/dataset/new") && text.contains("accept_unmapped = true"), "{text}");
+    assert!(text.contains("lake/dataset/new") && text.contains("unmapped = \"accept\""), "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
     findings.refusal(Accepted { unlocated: false, unmapped: true }).unwrap();
     findings.refusal(Accepted { unlocated: true, unmapped: false }).unwrap_err();
