@@ -140,6 +140,21 @@ fn an_argument_of_a_mask_shows_nothing() {
 }
 
 #[test]
+fn whole_numbers_that_json_would_round_are_refused() {
+    use crate::support::lake::gzip;
+    let lines = "{\"id\":1,\"iban\":12345678901234567890}\n{\"id\":2,\"iban\":98765432109876543210}\n";
+    for (name, bytes) in [("a.jsonl", lines.into()), ("a.jsonl.gz", gzip(lines.as_bytes()))] {
+        let file: Vec<u8> = bytes;
+        let shop = Shop::new()
+            .file(&format!("account/{name}"), file)
+            .declared("account", &[("id", "keep"), ("iban", "salt_hash")]);
+        let refused = shop.run(["mask"]).expect_code(1).stderr();
+        assert!(refused.contains(name) && refused.contains("line: 1"), "{refused}");
+        assert!(!refused.contains("1234567890"), "{refused}");
+    }
+}
+
+#[test]
 fn an_avro_file_in_another_order_swaps_no_values() {
     use crate::support::lake::Format;
     let first = Table::new().bigint("id", [Some(1)]).texts("mail", [Some("m1")]).texts("name", [Some("n1")]);

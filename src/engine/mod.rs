@@ -9,6 +9,7 @@ pub mod connections;
 pub mod fault;
 pub mod functions;
 mod hold;
+mod json_numbers;
 pub mod keys;
 pub mod lake;
 pub mod manifest;

@@ -210,6 +210,9 @@ async fn schema_of(
             .with("file", &Said(&shown))
             .hint("see that the file is what its name says, and complete")
     })?;
+    if files.format == TableFormat::Json {
+        super::json_numbers::check(files, file).await?;
+    }
     if files.format != TableFormat::Csv {
         return Ok((schema, None));
     }
