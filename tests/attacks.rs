@@ -181,3 +181,35 @@ fn numbers_of_files_of_different_width_are_not_rounded() {
     shop.change_settings("[lake]\n", "[lake]\nmerge_schemas = true\n");
     shop.run(["mask"]).expect_code(1);
 }
+
+#[test]
+fn a_column_reported_since_is_not_copied_from_an_old_masked_table() {
+    let mut shop = Shop::usual();
+    shop.run(["mask"]).ok();
+    let copy = "CREATE TABLE dataset_masked.copy AS SELECT id, segment FROM dataset_masked.customer";
+    shop.script(copy).ok();
+    shop = shop.reported("customer", &[("NAME", "$.segment")]);
+    shop.change_settings("\"segment\" = \"keep\"", "\"segment\" = \"salt_hash\"");
+    for query in ["SELECT segment FROM dataset_masked.customer", "SELECT segment FROM copy", "SELECT * FROM customer"] {
+        let refused = shop.script(&format!("CREATE TABLE dataset_masked.again AS {query}")).expect_code(3).stderr();
+        assert!(refused.contains("an earlier run"), "{refused}");
+    }
+    let anew = "CREATE TABLE dataset_masked.customer AS SELECT id, salt_hash(segment) AS segment FROM dataset.customer";
+    shop.script(&format!("{anew};\n{copy};\n")).ok();
+    let segments = shop.masked_column("copy", "segment");
+    assert!(segments.iter().flatten().all(|segment| segment.len() == 64), "{segments:?}");
+}
+
+#[test]
+fn a_table_made_from_its_own_old_version_is_proven_against_that() {
+    let shop = Shop::usual();
+    shop.run(["mask"]).ok();
+    let before = shop.cell("SELECT count(*) FROM dataset_masked.customer");
+    shop.script(
+        "CREATE TABLE dataset_masked.few AS SELECT id FROM dataset_masked.customer;\n\
+         CREATE TABLE dataset_masked.customer AS SELECT id FROM dataset_masked.customer WHERE id > 1;\n",
+    )
+    .ok();
+    assert_eq!(shop.cell("SELECT count(*) FROM dataset_masked.few"), before);
+    assert_ne!(shop.cell("SELECT count(*) FROM dataset_masked.customer"), before);
+}
