@@ -34,7 +34,7 @@ use crate::engine::fault::engine_fault;
 use crate::engine::keys::KeyUse;
 use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
-use crate::engine::statement::{keys_of, relations_of, table_name};
+use crate::engine::statement::{keys_of, parse_script, relations_of, table_name};
 use crate::error::{Error, Result, Said};
 use crate::model::{ColumnRef, KeyId, TableName};
 
@@ -114,6 +114,9 @@ impl MaskedTable {
 pub trait Passage {
     /// Whether the plan keeps a raw column as it is.
     fn keeps(&self, column: &ColumnRef) -> bool;
+
+    /// The statement that made a masked table, if an earlier run did: what passed then need not pass now.
+    fn published(&self, table: &str) -> Option<&str>;
 }
 
 /// One run's means to create masked tables.
@@ -143,6 +146,7 @@ impl Masking<'_> {
         self.engine.load_keys(&keys).await?;
         let plan = plan_query(self.context, &create.query).await?;
         self.check_passage(&plan, &create.table)?;
+        self.check_published(&plan, &create.table).await?;
         let masks = lineage::masks(&plan);
         let plan = with_partitions_last(plan, create)?;
         let sources = self.sources(&ast);
@@ -185,6 +189,44 @@ impl Masking<'_> {
         let error = Error::refused("columns that are not declared `keep` would pass unmasked").with("table", table);
         let error = leaks.iter().fold(error, |error, leak| error.item(&Said(leak)));
         Err(error.hint("mask them in the query, leave them out, or declare them in `[columns]` of saltlake.toml"))
+    }
+
+    /// Refuses to read a masked table of an earlier run that shows what may not pass any more.
+    async fn check_published(&self, plan: &LogicalPlan, table: &TableName) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        let mut plans = vec![plan.clone()];
+        while let Some(plan) = plans.pop() {
+            for name in self.masked_tables(&plan)?.into_iter().filter(|name| seen.insert(name.clone())) {
+                let Some(sql) = self.passage.published(&name) else { continue };
+                let stale = |error: &Error| {
+                    Error::refused("a masked table of an earlier run is not what today's plan would make")
+                        .with("table", table)
+                        .with("reads", &Said(&name))
+                        .with("reason", &Said(error.message()))
+                        .hint("mask that table in the same run, before this one")
+                };
+                let made = self.plan_published(sql).await.map_err(|error| stale(&error))?;
+                self.check_passage(&made, table).map_err(|error| stale(&error))?;
+                plans.push(made);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the masked tables that a plan reads.
+    fn masked_tables(&self, plan: &LogicalPlan) -> Result<BTreeSet<String>> {
+        let masked = &self.engine.settings().masked.database;
+        let tables = lineage::tables(plan)?.into_iter();
+        Ok(tables.filter(|(database, _)| database.as_ref().is_none_or(|name| name == masked)).map(|(_, t)| t).collect())
+    }
+
+    async fn plan_published(&self, sql: &str) -> Result<LogicalPlan> {
+        let unreadable = || Error::failed("the published query cannot be read");
+        let statement = parse_script(sql, "the manifest")?.pop().ok_or_else(unreadable)?;
+        let Ast::CreateTable(created) = statement.ast else { return Err(unreadable()) };
+        let query = created.query.ok_or_else(unreadable)?;
+        self.engine.load_keys(&keys_of(&Ast::Query(query.clone()))).await?;
+        plan_query(self.context, &query).await
     }
 
     async fn write(&self, create: &CreateMasked, plan: &LogicalPlan) -> Result<(Vec<WrittenFile>, Way)> {
