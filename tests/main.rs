@@ -17,6 +17,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
 mod architecture;
+mod attacks;
 mod bad_input;
 mod cloud;
 mod contracts;

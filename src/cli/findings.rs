@@ -46,7 +46,29 @@ pub(super) async fn gather(app: &App, raw: &Database) -> Result<(Findings, Vec<T
     if settings.findings.details && speaks_to_aws(app) {
         read_details(app, &mut collector, &tables, &roots).await?;
     }
-    Ok((collector.finish(&tables, &roots), tables))
+    let found = collector.finish(&tables, &roots);
+    reject_unreachable(app, &found)?;
+    Ok((found, tables))
+}
+
+/// Findings name buckets. A lake in a folder that has no other name can never be meant by one, and a plan made as if
+/// nothing had been found would be wrong.
+fn reject_unreachable(app: &App, found: &Findings) -> Result<()> {
+    let lake = &app.settings().lake;
+    let totals = found.totals();
+    if totals.outside == 0 || totals.mapped > 0 {
+        return Ok(());
+    }
+    let in_s3 = |location: &Location| matches!(location, Location::S3 { .. });
+    let named = lake.location.iter().chain(&lake.known_as).any(in_s3)
+        || lake.tables.values().any(|table| in_s3(&table.location) || table.known_as.iter().any(in_s3));
+    if named {
+        app.engine.warn(format!("all {} findings are about objects outside the lake", totals.outside));
+        return Ok(());
+    }
+    Err(Error::refused("no finding can be about this lake: findings name buckets, and the lake is a folder")
+        .with("findings", &totals.outside)
+        .hint("say which bucket the folder is a copy of:\n[lake]\nknown_as = [\"s3://BUCKET/PREFIX/\"]"))
 }
 
 /// Whether anything in the settings is in AWS. A laptop without a cloud must not wait for one.

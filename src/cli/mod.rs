@@ -102,6 +102,7 @@ enum Command {
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
+    output::hide_panic_texts();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -5,7 +5,10 @@ use std::io::{IsTerminal, Read, Write};
 use arrow::array::RecordBatch;
 use arrow::util::display::FormatOptions;
 use arrow::util::pretty::pretty_format_batches_with_options;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::error::{Error, ErrorKind, Result, Said};
 use crate::settings::{log_filter, no_color};
@@ -77,9 +80,11 @@ pub(super) fn print_error(error: &Error) {
         ErrorKind::Failed | ErrorKind::Usage => "error",
     };
     let text = error.to_string();
-    let text =
-        if error.kind() == ErrorKind::Interrupted { text.trim_start_matches("stopped").trim_start() } else { &text };
-    note(&format!("{}: {text}", painted(label, "1;31")));
+    // A stop needs no message: its label says it.
+    match text.strip_prefix(label) {
+        Some(rest) => note(&format!("{}{rest}", painted(label, "1;31"))),
+        None => note(&format!("{}: {text}", painted(label, "1;31"))),
+    }
 }
 
 /// Prints a warning.
@@ -96,18 +101,26 @@ pub(super) fn table(batches: &[RecordBatch]) -> Result<String> {
 }
 
 /// Starts the log on standard error. `SALTLAKE_LOG` sets its filter; `--verbose` shows what saltlake does.
+///
+/// INVARIANT: libraries below never log at `trace`, whatever the filter says: that is where they write whole requests
+/// and responses.
 pub(super) fn start_log(verbose: bool) {
     let filter = match log_filter() {
         Some(filter) => EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("off")),
         None if verbose => EnvFilter::new("saltlake=info"),
         None => EnvFilter::new("saltlake=error"),
     };
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(is_watched() && !no_color())
-        .with_target(false)
-        .try_init();
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(is_watched() && !no_color()).with_target(false);
+    let said = filter_fn(|event| event.target().starts_with("saltlake") || *event.level() <= tracing::Level::DEBUG);
+    let _ = tracing_subscriber::registry().with(filter).with(said).with(lines).try_init();
+}
+
+/// A panic says where, not what: its text may quote the value that a library could not handle.
+pub(super) fn hide_panic_texts() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+        note(&format!("{}: a bug stopped part of the work{place}; please report it", painted("error", "1;31")));
+    }));
 }
 
 /// Rows of text as aligned columns.

@@ -49,6 +49,8 @@ pub(super) async fn run(args: &PlanArgs, app: &App) -> Result<()> {
     let decided = workflow::decide(app, &raw).await?;
     let plan = &decided.plan;
     if args.explain {
+        // The explanation says what the warnings would.
+        app.engine.take_warnings();
         return output::print(&plan.explain());
     }
     if args.format == Format::Json {

@@ -36,6 +36,8 @@ pub struct TableFiles {
     pub format: TableFormat,
     /// Whether the files are gzip-compressed as a whole (CSV and JSON lines).
     pub gzip: bool,
+    /// Whether CSV files begin with a line of column names.
+    pub csv_header: bool,
     /// The names of the partition columns, outermost folder first.
     pub partition_columns: Vec<String>,
     /// The objects, in name order.
@@ -59,6 +61,7 @@ impl TableFiles {
             store,
             format: declared.unwrap_or(TableFormat::Parquet),
             gzip: false,
+            csv_header: true,
             partition_columns: Vec::new(),
             files: Vec::new(),
         };

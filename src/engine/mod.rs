@@ -183,13 +183,25 @@ impl Engine {
         let mut tables = BTreeMap::new();
         if let Some(location) = &lake.location {
             let store = self.existing(location).await?;
-            for (name, objects) in lake::by_first_folder(&store, store.list("").await?) {
+            let mut objects = store.list("").await?;
+            self.warn_of_stray(&store, &objects);
+            // The longest match decides: what lies in an explicitly listed table belongs to it alone.
+            let declared: Vec<Store> = lake
+                .tables
+                .values()
+                .map(|table| Store::new(table.location.clone(), store.bucket().clone()))
+                .collect::<Result<_>>()?;
+            objects.retain(|meta| {
+                !declared.iter().any(|table| table.shares_bucket(&store) && table.relative(&meta.location).is_some())
+            });
+            for (name, objects) in lake::by_first_folder(&store, objects) {
                 if lake.tables.contains_key(&name) {
                     continue;
                 }
                 let own = Store::new(location.child(&name), store.bucket().clone())?;
                 let table = TableName::new(&lake.database, &name);
-                let files = TableFiles::collect(table, own, objects, None).await?;
+                let mut files = TableFiles::collect(table, own, objects, None).await?;
+                files.csv_header = lake.csv_header;
                 if !files.files.is_empty() {
                     tables.insert(name, files);
                 }
@@ -199,13 +211,31 @@ impl Engine {
             let store = self.existing(&declared.location).await?;
             let objects = store.list("").await?;
             let table = TableName::new(&lake.database, name);
-            tables.insert(name.clone(), TableFiles::collect(table, store, objects, declared.format).await?);
+            let mut files = TableFiles::collect(table, store, objects, declared.format).await?;
+            files.csv_header = lake.csv_header;
+            tables.insert(name.clone(), files);
         }
         if lake.location.is_none() && lake.tables.is_empty() {
             return Err(Error::usage("no lake is set")
                 .hint("set `[lake] location` in saltlake.toml (`saltlake init` writes one), or pass --lake"));
         }
         Ok(Database::new(tables, lake.merge_schemas, self.reader()))
+    }
+
+    /// Files directly at the lake's root belong to no table, so nobody reads or masks them.
+    fn warn_of_stray(&self, store: &Store, objects: &[object_store::ObjectMeta]) {
+        let stray = objects
+            .iter()
+            .filter_map(|meta| store.relative(&meta.location))
+            .filter(|relative| !relative.is_empty() && !relative.contains('/') && !relative.starts_with(['_', '.']));
+        let names: Vec<&str> = stray.collect();
+        if let Some(first) = names.first() {
+            self.warn(format!(
+                "{} file(s) lie directly in the lake and belong to no table, `{}` among them: a table is a folder",
+                names.len(),
+                crate::model::printable(first)
+            ));
+        }
     }
 
     /// Opens a location for reading; a folder must exist.
@@ -382,6 +412,7 @@ fn manifest_files(root: &Store, store: &Store, name: TableName, table: &manifest
         store: store.clone(),
         format: TableFormat::Parquet,
         gzip: false,
+        csv_header: true,
         partition_columns: table.partition_columns.clone(),
         files,
     })

@@ -33,7 +33,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                 Some(position) => {
                     let Some(known) = fields.get_mut(position) else { continue };
                     let united = unite_types(known.data_type(), field.data_type(), merge_schemas)
-                        .ok_or_else(|| differs(files, index, field.name(), "its type differs"))?;
+                        .ok_or_else(|| differs(files, index, field.name(), "its type differs", merge_schemas))?;
                     let nullable = known.is_nullable() || field.is_nullable();
                     *known = Arc::new(Field::new(known.name(), united, nullable));
                 }
@@ -41,7 +41,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                     let added = Arc::new(Field::new(field.name(), field.data_type().clone(), true));
                     if is_operation(schema, field) { fields.insert(0, added) } else { fields.push(added) }
                 }
-                None => return Err(differs(files, index, field.name(), "only this file has it")),
+                None => return Err(differs(files, index, field.name(), "only this file has it", merge_schemas)),
             }
         }
         for known in &mut fields {
@@ -49,7 +49,7 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
                 continue;
             }
             if !free && known.name() != DMS_OPERATION {
-                return Err(differs(files, index, known.name(), "this file lacks it"));
+                return Err(differs(files, index, known.name(), "this file lacks it", merge_schemas));
             }
             *known = Arc::new(known.as_ref().clone().with_nullable(true));
         }
@@ -116,7 +116,7 @@ fn is_operation(schema: &Schema, field: &Field) -> bool {
 
 /// The type that holds the values of both, without loss.
 fn unite_types(left: &DataType, right: &DataType, merge: bool) -> Option<DataType> {
-    if left == right || left.equals_datatype(right) {
+    if left == right || is_same(left, right) {
         return Some(left.clone());
     }
     let (left, right) = (value_type(left), value_type(right));
@@ -130,6 +130,37 @@ fn unite_types(left: &DataType, right: &DataType, merge: bool) -> Option<DataTyp
         return None;
     }
     wider(left, right).or_else(|| wider(right, left))
+}
+
+/// Whether two types differ in nothing but what writers call the entries of lists and maps.
+///
+/// The fields of a struct are read by name: under other names, their values would be lost.
+fn is_same(left: &DataType, right: &DataType) -> bool {
+    use DataType as D;
+    let fields = |left: &Field, right: &Field| {
+        left.is_nullable() == right.is_nullable() && is_same(left.data_type(), right.data_type())
+    };
+    match (left, right) {
+        (D::List(left), D::List(right)) | (D::LargeList(left), D::LargeList(right)) => fields(left, right),
+        (D::FixedSizeList(left, size), D::FixedSizeList(right, other)) => size == other && fields(left, right),
+        (D::Map(left, sorted), D::Map(right, other)) => sorted == other && map_entries(left, right),
+        (D::Struct(left), D::Struct(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| left.name() == right.name() && fields(left, right))
+        }
+        _ => left == right,
+    }
+}
+
+/// A map's key and value stand in its entries by position.
+fn map_entries(left: &Field, right: &Field) -> bool {
+    let (DataType::Struct(left), DataType::Struct(right)) = (left.data_type(), right.data_type()) else {
+        return false;
+    };
+    left.len() == right.len()
+        && left.iter().zip(right).all(|(left, right)| {
+            left.is_nullable() == right.is_nullable() && is_same(left.data_type(), right.data_type())
+        })
 }
 
 fn value_type(data_type: &DataType) -> &DataType {
@@ -159,13 +190,17 @@ fn wider(narrow: &DataType, wide: &DataType) -> Option<DataType> {
     holds.then(|| wide.clone())
 }
 
-fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str) -> Error {
-    Error::failed("files of one table have different columns")
+fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str, merge_schemas: bool) -> Error {
+    let error = Error::failed("files of one table have different columns")
         .with("table", &files.name)
         .with("file", &Said(&shown(files, index)))
         .with("column", &Said(column))
         .with("difference", &Said(how))
-        .with("compared with", &Said(&shown(files, 0)))
+        .with("compared with", &Said(&shown(files, 0)));
+    if merge_schemas {
+        return error.hint("rewrite the file or move it to a table of its own: these types have no common one");
+    }
+    error
         .hint("rewrite the file, move it to a table of its own, or set `[lake] merge_schemas = true` to read the union")
 }
 
@@ -204,6 +239,7 @@ mod tests {
             store: Store::new(location, bucket).unwrap(),
             format,
             gzip: false,
+            csv_header: true,
             partition_columns: Vec::new(),
             files: Vec::new(),
         }

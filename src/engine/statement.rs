@@ -12,6 +12,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::CATALOG;
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
 
@@ -94,15 +95,20 @@ fn byte_offset(text: &str, location: Location) -> usize {
 pub fn keys_of(ast: &Ast) -> BTreeSet<KeyId> {
     let mut keys = BTreeSet::new();
     let _ = visit_expressions(ast, |expr| {
-        if let Expr::Function(function) = expr {
-            let name = function.name.to_string().to_ascii_lowercase();
-            if saltlake_udfs::keyed(&name) {
-                keys.insert(key_of(&function.args));
-            }
+        if let Expr::Function(function) = expr
+            && function_name(&function.name).is_some_and(|name| saltlake_udfs::keyed(&name))
+        {
+            keys.insert(key_of(&function.args));
         }
         ControlFlow::<()>::Continue(())
     });
     keys
+}
+
+/// A function's name as the engine looks it up: unquoted, it is lower-cased.
+fn function_name(name: &ObjectName) -> Option<String> {
+    let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return None };
+    Some(if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() })
 }
 
 /// The key named by a call's second argument; the default key if there is none. What is not a text literal is refused
@@ -110,11 +116,20 @@ pub fn keys_of(ast: &Ast) -> BTreeSet<KeyId> {
 fn key_of(arguments: &FunctionArguments) -> KeyId {
     if let FunctionArguments::List(list) = arguments
         && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) = list.args.get(1)
-        && let Value::SingleQuotedString(name) = &value.value
+        && let Some(name) = string_literal(&value.value)
     {
-        return KeyId::new(name.clone());
+        return KeyId::new(name);
     }
     KeyId::new(KeyId::DEFAULT)
+}
+
+/// The text of a literal in each of the ways that the engine reads as text.
+fn string_literal(value: &Value) -> Option<&str> {
+    match value {
+        Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text),
+        Value::DollarQuotedString(text) => Some(&text.value),
+        _ => None,
+    }
 }
 
 /// The tables that a statement names, as written.
@@ -129,19 +144,20 @@ pub fn relations_of(ast: &Ast) -> Vec<ObjectName> {
 
 /// Reads a written table name: unquoted parts are lower-cased, as the engine does.
 ///
-/// A name of one part stands in `default_database`. More than two parts are not a table of ours.
+/// A name of one part stands in `default_database`; one of three begins with the only catalog.
 pub fn table_name(name: &ObjectName, default_database: &str) -> Option<TableName> {
     let mut parts = Vec::new();
     for part in &name.0 {
         match part {
             ObjectNamePart::Identifier(ident) if ident.quote_style.is_some() => parts.push(ident.value.clone()),
-            ObjectNamePart::Identifier(ident) => parts.push(ident.value.to_lowercase()),
+            ObjectNamePart::Identifier(ident) => parts.push(ident.value.to_ascii_lowercase()),
             ObjectNamePart::Function(_) => return None,
         }
     }
     match parts.as_slice() {
         [table] => Some(TableName::new(default_database, table.clone())),
         [database, table] => Some(TableName::new(database.clone(), table.clone())),
+        [catalog, database, table] if catalog == CATALOG => Some(TableName::new(database.clone(), table.clone())),
         _ => None,
     }
 }
@@ -171,5 +187,29 @@ mod tests {
             parse_script("SELECT salt_hash(a), HMAC_HASH(b, 'join') FROM t WHERE salt_hash(c,'k') = 'x'", "-").unwrap();
         let keys: Vec<_> = keys_of(&statements[0].ast).iter().map(|k| k.as_str().to_owned()).collect();
         assert_eq!(keys, ["default", "join", "k"]);
+    }
+
+    #[test]
+    fn keys_are_found_however_a_call_is_spelt() {
+        for (sql, key) in [
+            ("SELECT \"salt_hash\"(a) FROM t", "default"),
+            ("SELECT salt_hash(a, E'k') FROM t", "k"),
+            ("SELECT salt_hash(a, $$k$$) FROM t", "k"),
+            ("WITH c AS (SELECT Salt_Hash(a, 'k') AS a FROM t) SELECT a FROM c", "k"),
+        ] {
+            let statements = parse_script(sql, "-").unwrap();
+            let keys: Vec<_> = keys_of(&statements[0].ast).iter().map(|k| k.as_str().to_owned()).collect();
+            assert_eq!(keys, [key], "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_table_has_one_name_however_it_is_written() {
+        let cases = ["dataset.customer", "lake.dataset.customer", "LAKE.DataSet.Customer", "\"dataset\".\"customer\""];
+        for name in cases {
+            let statements = parse_script(&format!("SELECT * FROM {name}"), "-").unwrap();
+            let names: Vec<_> = relations_of(&statements[0].ast).iter().map(|name| table_name(name, "m")).collect();
+            assert_eq!(names, [Some(TableName::new("dataset", "customer"))], "{name}");
+        }
     }
 }

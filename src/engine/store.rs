@@ -68,6 +68,15 @@ impl Store {
         &self.root
     }
 
+    /// Whether two locations lie in the same bucket, or both on this machine.
+    pub fn shares_bucket(&self, other: &Self) -> bool {
+        match (&self.location, &other.location) {
+            (Location::Folder(_), Location::Folder(_)) => true,
+            (Location::S3 { bucket, .. }, Location::S3 { bucket: other, .. }) => bucket == other,
+            _ => false,
+        }
+    }
+
     /// The object path of `relative`, whose parts are separated by `/`.
     pub fn path(&self, relative: &str) -> Result<Path> {
         let joined =
@@ -162,6 +171,9 @@ impl Store {
     }
 }
 
+const DENIED: (&str, &str) =
+    ("access denied", "the credentials in use may not do this here; check the bucket policy, or set `[aws] profile`");
+
 /// An object store's error in our words. The store's own text is not repeated: it may quote a response body.
 pub(crate) fn store_fault(error: &object_store::Error, place: &str, message: &'static str) -> Error {
     use object_store::Error as E;
@@ -171,9 +183,7 @@ pub(crate) fn store_fault(error: &object_store::Error, place: &str, message: &'s
     }
     match error {
         E::NotFound { .. } => said.with("reason", &Said("not found")).hint("check the location's spelling"),
-        E::PermissionDenied { .. } => said
-            .with("reason", &Said("access denied"))
-            .hint("the credentials in use may not do this here; check the bucket policy, or set `[aws] profile`"),
+        E::PermissionDenied { .. } => said.with("reason", &Said(DENIED.0)).hint(DENIED.1),
         E::Unauthenticated { .. } => said
             .with("reason", &Said("not signed in"))
             .hint("sign in (for example `aws sso login`) or set `[aws] profile`"),
@@ -195,6 +205,8 @@ fn s3_reason(error: &object_store::Error) -> Option<(&'static str, &'static str)
         Some("NoSuchBucket") => {
             ("there is no such bucket", "check the bucket's spelling, `[aws] region` and the account")
         }
+        // A denied list comes as no `PermissionDenied`.
+        Some("AccessDenied" | "AllAccessDisabled") => DENIED,
         Some("ExpiredToken" | "TokenRefreshRequired") => {
             ("the session has expired", "sign in again (for example `aws sso login`), then run the command again")
         }

@@ -121,6 +121,12 @@ pub const KEYS: &[Key] = &[
     )
     .default("false"),
     Key::new(
+        "lake.csv_header",
+        Kind::Switch,
+        "Whether CSV files begin with a line of column names. If not, columns are `column_1`, `column_2` and so on.",
+    )
+    .default("true"),
+    Key::new(
         "lake.tables.NAME.location",
         Kind::Location,
         "The table's folder or prefix. If unset, the lake's child of the table's name.",

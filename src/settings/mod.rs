@@ -178,6 +178,8 @@ pub struct LakeSettings {
     pub known_as: Vec<Location>,
     /// Whether files of one table may differ in their columns: the union is read, what is missing is NULL.
     pub merge_schemas: bool,
+    /// Whether CSV files begin with a line of column names. Default true.
+    pub csv_header: bool,
     /// Tables listed explicitly, each with its own location.
     pub tables: BTreeMap<String, TableSettings>,
 }

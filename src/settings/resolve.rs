@@ -60,6 +60,7 @@ impl Reader<'_> {
             database: self.text(&["lake", "database"]).unwrap_or_default(),
             known_as: self.locations(&["lake", "known_as"])?,
             merge_schemas: self.switch(&["lake", "merge_schemas"]),
+            csv_header: self.switch(&["lake", "csv_header"]),
             tables,
         })
     }

@@ -52,7 +52,7 @@ fn a_denied_bucket_is_named_whatever_it_holds() {
     let stub = Stub::denying_s3();
     for part in ["dataset", "findings", "masked"] {
         let run = with_s3(part, stub.endpoint()).run(["mask"]).expect_code(1);
-        assert_says(&run, &[&format!("s3://some-bucket/{part}/"), "access denied", "bucket policy"]);
+        assert_says(&run, &[&format!("s3://some-bucket/{part}"), "access denied", "bucket policy"]);
     }
     let asked = stub.asked();
     assert!(asked.len() >= 3);
@@ -159,8 +159,8 @@ fn an_unreachable_endpoint_is_said_within_a_minute() {
     // Nothing listens on port 1.
     let sandbox = with_s3("dataset", "http://127.0.0.1:1");
     let run = sandbox.run(["discover"]).expect_code(1);
-    assert_says(&run, &["s3://some-bucket/dataset/", "connection refused"]);
-    assert!(run.took < std::time::Duration::from_secs(60), "{:?}", run.took);
+    assert_says(&run, &["s3://some-bucket/dataset", "connection refused"]);
+    assert!(run.took < std::time::Duration::from_mins(1), "{:?}", run.took);
     let sandbox = with_s3("none", moto().endpoint()).with("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1");
     let run = sandbox.run(["mask", "--set", "keys.default.secret=secretsmanager:some-secret"]).expect_code(1);
     assert_says(&run, &["Secrets Manager cannot be reached"]);
