@@ -38,9 +38,8 @@ pub(super) async fn csv_columns(files: &TableFiles, file: &LakeFile) -> Result<S
     let (store, location) = (&files.store, &file.meta.location);
     let head = store.objects().get_range(location, 0..file.meta.size.min(HEADER_BYTES)).await;
     let head = head.map_err(|error| store.fault(&error, Some(location), "cannot read a file"))?;
-    let read = arrow::csv::reader::Format::default()
-        .with_header(files.csv_header)
-        .infer_schema(open(head, files.gzip), Some(0));
+    let read = arrow::csv::reader::Format::default().with_header(files.csv_header);
+    let read = read.infer_schema(open(head, files.gzip), Some(0));
     let (schema, _) = read.map_err(|_| {
         fault(files, file, "the header of a CSV file cannot be read")
             .hint("the first line must name the columns, in UTF-8, separated by commas")
