@@ -19,25 +19,10 @@ fn csv_files_with_their_columns_in_another_order_swap_no_values() {
         .file("people/a.csv", "id,mail,name\n1,ada@example.com,Ada\n")
         .file("people/b.csv", "id,name,mail\n2,Bo,bo@example.com\n")
         .declared("people", &[("id", "keep"), ("name", "keep"), ("mail", "salt_hash")]);
-    let refused = shop.run(["mask"]).expect_code(1).stderr();
-    assert!(refused.contains("b.csv") && refused.contains("different headers"), "{refused}");
-    assert!(shop.version().is_none());
-    shop.sandbox.write("lake/people/b.csv", "id,mail,name\n2,bo@example.com,Bo\n");
     shop.run(["mask"]).ok();
     assert_eq!(shop.masked_column("people", "name"), [some("Ada"), some("Bo")]);
     let tokens = salt_hashes(&["ada@example.com", "bo@example.com"], KEY);
     assert_eq!(shop.masked_column("people", "mail"), tokens.into_iter().map(Some).collect::<Vec<_>>());
-}
-
-#[test]
-fn csv_files_with_their_columns_in_another_order_are_refused_though_schemas_are_merged() {
-    let mut shop = Shop::new()
-        .file("people/a.csv", "id,name\n1,Ada\n")
-        .file("people/b.csv", "name,id\nBo,2\n")
-        .declared("people", &[("id", "keep"), ("name", "salt_hash")]);
-    shop.change_settings("[lake]\n", "[lake]\nmerge_schemas = true\n");
-    shop.run(["mask"]).expect_code(1);
-    assert!(shop.version().is_none());
 }
 
 fn address(field: &str, value: &str) -> ArrayRef {
@@ -149,7 +134,7 @@ fn whole_numbers_that_json_would_round_are_refused() {
             .file(&format!("account/{name}"), file)
             .declared("account", &[("id", "keep"), ("iban", "salt_hash")]);
         let refused = shop.run(["mask"]).expect_code(1).stderr();
-        assert!(refused.contains(name) && refused.contains("line: 1"), "{refused}");
+        assert!(refused.contains(name) && refused.contains("iban"), "{refused}");
         assert!(!refused.contains("1234567890"), "{refused}");
     }
 }

@@ -16,13 +16,20 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests find their services by the environment; they are no room")]
 
+mod acceptance;
 mod architecture;
 mod attacks;
 mod bad_input;
 mod cloud;
 mod contracts;
+mod docs;
 mod house_rules;
+mod kill;
+mod leaks;
+mod passage;
 mod pipeline;
 mod samples;
 mod scripts;
+mod splice;
 mod support;
+mod tamper;

@@ -210,6 +210,7 @@ impl<'a> Sink<'a> {
             Format::Json => Self::Json(JsonBuilder::new().with_explicit_nulls(true).build(out)),
             Format::Ndjson => Self::Ndjson(JsonBuilder::new().with_explicit_nulls(true).build(out)),
             Format::Parquet => {
+                crate::engine::reject_unstorable(&schema)?;
                 Self::Parquet(Box::new(ArrowWriter::try_new(out, schema, None).map_err(|error| parquet_fault(&error))?))
             }
         })

@@ -109,7 +109,9 @@ fn arrow_fault(error: &ArrowError) -> Error {
         ArrowError::CsvError(_) => {
             return undecodable("not readable CSV, or a line has another number of fields than the header");
         }
-        ArrowError::JsonError(_) => return undecodable("a line is not a JSON object of the expected shape"),
+        ArrowError::JsonError(_) => {
+            return undecodable("a line is no JSON object, or a value's kind changes between lines");
+        }
         ArrowError::AvroError(_) => return undecodable("not a readable Avro file"),
         ArrowError::ParquetError(_) => return undecodable("not a readable Parquet file"),
         ArrowError::IoError(_, io) => return io_fault(io),

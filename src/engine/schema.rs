@@ -32,6 +32,12 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
             match fields.iter().position(|known| known.name() == field.name()) {
                 Some(position) => {
                     let Some(known) = fields.get_mut(position) else { continue };
+                    if files.format == TableFormat::Json
+                        && let Some(united) = super::infer::unite_json(known, field)
+                    {
+                        *known = Arc::new(united);
+                        continue;
+                    }
                     let united = unite_types(known.data_type(), field.data_type(), merge_schemas)
                         .ok_or_else(|| differs(files, index, field.name(), "its type differs", merge_schemas))?;
                     let nullable = known.is_nullable() || field.is_nullable();
@@ -207,6 +213,31 @@ fn differs(files: &TableFiles, index: usize, column: &str, how: &'static str, me
 /// The name of a file.
 fn shown(files: &TableFiles, index: usize) -> String {
     files.files.get(index).map(|file| files.store.display(&file.meta.location)).unwrap_or_default()
+}
+
+/// Refuses columns that Parquet has no type for: unions of several types, as Avro knows them.
+///
+/// # Errors
+/// Names the column.
+pub fn reject_unstorable(schema: &Schema) -> Result<()> {
+    match schema.fields().iter().find(|field| has_union(field.data_type())) {
+        None => Ok(()),
+        Some(field) => Err(Error::failed("a column holds values of several types, which Parquet cannot store")
+            .with("column", &Said(&printable(field.name())))
+            .hint("leave it out: `drop` it in `[columns]`, or cast it in the script")),
+    }
+}
+
+fn has_union(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Union(..) => true,
+        DataType::Struct(members) => members.iter().any(|member| has_union(member.data_type())),
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::FixedSizeList(element, _)
+        | DataType::Map(element, _) => has_union(element.data_type()),
+        _ => false,
+    }
 }
 
 fn reject_doubles(files: &TableFiles, fields: &[FieldRef]) -> Result<()> {

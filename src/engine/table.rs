@@ -174,12 +174,9 @@ fn reader_of(files: &TableFiles) -> Arc<dyn FileFormat> {
             CsvFormat::default()
                 .with_has_header(files.csv_header)
                 .with_newlines_in_values(true)
-                .with_schema_infer_max_rec(1)
                 .with_file_compression_type(compression),
         ),
-        TableFormat::Json => Arc::new(
-            JsonFormat::default().with_schema_infer_max_rec(usize::MAX).with_file_compression_type(compression),
-        ),
+        TableFormat::Json => Arc::new(JsonFormat::default().with_file_compression_type(compression)),
         TableFormat::Avro => Arc::new(AvroFormat),
     }
 }
@@ -202,6 +199,12 @@ async fn schema_of(
         let footer = footer_of(files, file).await?;
         return Ok((Arc::clone(footer.schema()), Some(footer)));
     }
+    match files.format {
+        TableFormat::Csv => return Ok((super::infer::csv_columns(files, file).await?, None)),
+        TableFormat::Json => return Ok((super::infer::json_columns(files, file).await?, None)),
+        TableFormat::Avro => super::infer::check_avro_end(files, file).await?,
+        TableFormat::Parquet => {}
+    }
     let state = context.state();
     let objects = [file.meta.clone()];
     let schema = reader_of(files).infer_schema(&state, store.objects(), &objects).await.map_err(|error| {
@@ -210,39 +213,7 @@ async fn schema_of(
             .with("file", &Said(&shown))
             .hint("see that the file is what its name says, and complete")
     })?;
-    if files.format == TableFormat::Json {
-        super::json_numbers::check(files, file).await?;
-    }
-    if files.format != TableFormat::Csv {
-        return Ok((schema, None));
-    }
-    if files.csv_header && !is_header(&schema) {
-        return Err(Error::failed("the first line of a CSV file does not look like column names")
-            .with("table", &files.name)
-            .with("file", &Said(&shown))
-            .hint("if the files have no such line (DMS writes none unless told to), set `[lake] csv_header = false`"));
-    }
-    Ok((text_columns(&schema), None))
-}
-
-/// Whether the first line of a CSV file can be column names. A line of data taken for names would put cells into
-/// plans, scripts and errors, so in doubt it is none: an empty, repeated or very long name, a number, an address.
-fn is_header(schema: &Schema) -> bool {
-    let mut seen = std::collections::BTreeSet::new();
-    schema.fields().iter().all(|field| {
-        let name = field.name().trim_start_matches('\u{feff}').trim();
-        let data = name.is_empty() || name.len() > 128 || name.contains('@') || name.parse::<f64>().is_ok();
-        !data && seen.insert(name.to_owned())
-    })
-}
-
-/// Every CSV column is text: a guess from the first lines would turn `0123` into 123.
-fn text_columns(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| {
-        let name = field.name().strip_prefix('\u{feff}').unwrap_or(field.name());
-        Field::new(name, DataType::Utf8, true)
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    Ok((schema, None))
 }
 
 async fn footer_of(files: &TableFiles, file: &LakeFile) -> Result<ArrowReaderMetadata> {
@@ -336,23 +307,5 @@ impl TableProvider for LakeTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_of_data_is_not_taken_for_column_names() {
-        let header = |names: &[&str]| {
-            is_header(&Schema::new(
-                names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>(),
-            ))
-        };
-        assert!(header(&["id", "maiden name", "\u{feff}SSN"]));
-        for line in [&["1", "Ada"][..], &["id", ""], &["id", "ada@example.org"], &["id", "id"], &["a", "-3.5e2"]] {
-            assert!(!header(line), "{line:?}");
-        }
     }
 }

@@ -22,6 +22,7 @@ use super::paths::FileNames;
 use crate::engine::fault::engine_fault;
 use crate::engine::part::{PartFile, PartFiles, write_fault};
 use crate::engine::progress::Progress;
+use crate::engine::reject_unstorable;
 use crate::engine::schema::bare;
 use crate::error::{Error, Result};
 
@@ -44,6 +45,7 @@ pub(super) async fn write(
     context: &SessionContext,
     table: StreamTable,
 ) -> Result<Vec<WrittenFile>> {
+    reject_unstorable(&plan.schema())?;
     let partitions = plan.output_partitioning().partition_count();
     let mut tasks = JoinSet::new();
     for partition in 0..partitions {
