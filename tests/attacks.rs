@@ -198,3 +198,18 @@ fn a_table_made_from_its_own_old_version_is_proven_against_that() {
     assert_eq!(shop.cell("SELECT count(*) FROM dataset_masked.few"), before);
     assert_ne!(shop.cell("SELECT count(*) FROM dataset_masked.customer"), before);
 }
+
+#[test]
+fn a_function_that_quotes_its_argument_shows_no_cell() {
+    let shop = Shop::usual();
+    let cell = "(SELECT mail FROM dataset.customer ORDER BY id LIMIT 1)";
+    let mail = shop.cell(&format!("SELECT {cell}"));
+    for call in ["encode", "decode", "digest"] {
+        let query = format!("SELECT {call}(name, {cell}) AS x FROM dataset.customer");
+        let create = format!("CREATE TABLE dataset_masked.t AS SELECT salt_hash(x) AS x FROM ({query})");
+        for run in [shop.run(["query", &query]), shop.script(&query), shop.script(&create)] {
+            let text = format!("{}{}", run.stdout(), run.expect_code(1).stderr());
+            assert!(!text.contains(&mail), "{text}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ pub use self::lineage::MaskUse;
 use self::paths::FileNames;
 use crate::engine::Engine;
 use crate::engine::catalog::Database;
-use crate::engine::fault::engine_fault;
+use crate::engine::fault::planning_fault;
 use crate::engine::keys::KeyUse;
 use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
@@ -231,7 +231,7 @@ impl Masking<'_> {
 
     async fn write(&self, create: &CreateMasked, plan: &LogicalPlan) -> Result<(Vec<WrittenFile>, Way)> {
         let state = self.context.state();
-        let optimized = state.optimize(plan).map_err(|error| engine_fault(&error))?;
+        let optimized = state.optimize(plan).map_err(|error| planning_fault(&error))?;
         let names = Arc::new(FileNames::new(create.table.table(), self.parts.run()));
         let recognised =
             recognise::recognise(&optimized, &state, self.raw, create, &self.engine.settings().lake.database);
@@ -252,7 +252,7 @@ impl Masking<'_> {
             progress: Arc::clone(&self.progress),
         };
         let sorted = sorted_by_partitions(optimized, create)?;
-        let physical = state.create_physical_plan(&sorted).await.map_err(|error| engine_fault(&error))?;
+        let physical = state.create_physical_plan(&sorted).await.map_err(|error| planning_fault(&error))?;
         Ok((stream::write(physical, self.context, table).await?, Way::Streamed))
     }
 
@@ -358,7 +358,7 @@ pub fn source_files(files: &crate::engine::lake::TableFiles) -> Vec<SourceFile> 
 /// Plans a query without optimising it.
 pub async fn plan_query(context: &SessionContext, query: &sqlparser::ast::Query) -> Result<LogicalPlan> {
     let statement = datafusion::sql::parser::Statement::Statement(Box::new(Ast::Query(Box::new(query.clone()))));
-    context.state().statement_to_plan(statement).await.map_err(|error| engine_fault(&error))
+    context.state().statement_to_plan(statement).await.map_err(|error| planning_fault(&error))
 }
 
 /// Partition columns become text, as folder names are. They must be the last columns of the query, in order.
@@ -388,7 +388,7 @@ pub(crate) fn with_partitions_last(plan: LogicalPlan, create: &CreateMasked) -> 
     LogicalPlanBuilder::from(plan)
         .project(columns)
         .and_then(LogicalPlanBuilder::build)
-        .map_err(|error| engine_fault(&error))
+        .map_err(|error| planning_fault(&error))
 }
 
 fn sorted_by_partitions(plan: LogicalPlan, create: &CreateMasked) -> Result<LogicalPlan> {
@@ -399,7 +399,7 @@ fn sorted_by_partitions(plan: LogicalPlan, create: &CreateMasked) -> Result<Logi
     LogicalPlanBuilder::from(plan)
         .sort(sorts.collect::<Vec<_>>())
         .and_then(LogicalPlanBuilder::build)
-        .map_err(|error| engine_fault(&error))
+        .map_err(|error| planning_fault(&error))
 }
 
 /// The Parquet codec of an option.
