@@ -55,7 +55,9 @@ fn run_with(settings: Settings, command: impl FnOnce(&App, &Runtimes) -> Result<
     let app = App::new(settings, &runtimes)?;
     let done = command(&app, &runtimes);
     app.print_warnings();
+    let spill = app.engine.spill();
     drop(app);
     runtimes.stop();
+    drop(spill);
     done
 }

@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
+use crate::engine::interruptible;
 use crate::error::{Error, ErrorKind, Result, Said};
 use crate::settings::{log_filter, no_color};
 
@@ -37,7 +38,7 @@ pub(super) async fn read_stdin() -> Result<Vec<u8>> {
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     });
     let fault = || Error::failed("cannot read standard input");
-    read.await.map_err(|_| fault())?.map_err(|_| fault())
+    interruptible(async { read.await.map_err(|_| fault())?.map_err(|_| fault()) }).await
 }
 
 /// Reads standard input as text.

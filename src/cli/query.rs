@@ -10,14 +10,14 @@ use arrow::datatypes::SchemaRef;
 use arrow::json::WriterBuilder as JsonBuilder;
 use arrow::json::writer::{JsonArray, LineDelimited, Writer as JsonWriter};
 use clap::{Args, ValueEnum};
-use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 
 use super::app::App;
 use super::{findings, output, run, workflow};
 use crate::engine::catalog::Database;
-use crate::engine::fault::engine_fault;
+use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::statement::{Statement, parse_script, relations_of, table_name};
 use crate::error::{Error, Result};
 use crate::model::TableName;
@@ -150,7 +150,9 @@ async fn execute(app: &App, databases: &Databases, statement: &Statement) -> Res
         workflow::register_findings(&context, &found)?;
     }
     let frame = context.sql_with_options(&statement.text, run::reading_only()).await;
-    frame.map_err(|error| engine_fault(&error))?.execute_stream().await.map_err(|error| engine_fault(&error))
+    let plan = frame.map_err(|error| planning_fault(&error))?.create_physical_plan().await;
+    let plan = plan.map_err(|error| planning_fault(&error))?;
+    execute_stream(plan, context.task_ctx()).map_err(|error| engine_fault(&error))
 }
 
 /// Writes to a file beside its place and renames it there, so that a failed query leaves no half result.

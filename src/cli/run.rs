@@ -9,6 +9,7 @@ use datafusion::execution::context::SQLOptions;
 use super::app::App;
 use super::workflow::{self, Run, Step, Work};
 use super::{output, query};
+use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::interruptible;
 use crate::engine::statement::{Statement, parse_script};
 use crate::engine::target::Target;
@@ -99,8 +100,8 @@ async fn show(app: &App, run: &Run<'_>, statement: &Statement, findings: &crate:
         workflow::register_findings(&context, findings)?;
     }
     let frame = context.sql_with_options(&statement.text, reading_only()).await;
-    let batches = frame.map_err(|error| crate::engine::fault::engine_fault(&error))?.collect().await;
-    output::print(&output::table(&batches.map_err(|error| crate::engine::fault::engine_fault(&error))?)?)
+    let batches = frame.map_err(|error| planning_fault(&error))?.collect().await;
+    output::print(&output::table(&batches.map_err(|error| engine_fault(&error))?)?)
 }
 
 /// Queries read: they create, change and set nothing.

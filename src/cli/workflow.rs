@@ -129,23 +129,30 @@ pub(super) async fn decide(app: &App, raw: &Database) -> Result<Decided> {
     Ok(Decided { findings, plan })
 }
 
-/// The columns that the plan keeps.
-struct Kept(BTreeSet<ColumnRef>);
+/// The columns that the plan keeps, and the statements that made the masked tables of earlier runs.
+struct Kept {
+    columns: BTreeSet<ColumnRef>,
+    published: BTreeMap<String, String>,
+}
 
 impl Passage for Kept {
     fn keeps(&self, column: &ColumnRef) -> bool {
-        self.0.contains(column)
+        self.columns.contains(column)
+    }
+
+    fn published(&self, table: &str) -> Option<&str> {
+        self.published.get(table).map(String::as_str)
     }
 }
 
-fn kept_columns(plan: &MaskingPlan) -> Kept {
+fn kept_columns(plan: &MaskingPlan) -> BTreeSet<ColumnRef> {
     let mut kept = BTreeSet::new();
     for table in plan.tables() {
         for column in table.columns().iter().filter(|column| column.action == Action::Keep) {
             kept.insert(ColumnRef { table: table.source().clone(), column: column.column.clone() });
         }
     }
-    Kept(kept)
+    kept
 }
 
 /// A session over the raw and masked databases.
@@ -238,6 +245,21 @@ impl<'a> Run<'a> {
         publish::next_manifest(self.current.as_ref(), &self.target, self.hold.run(), &staged, &self.dropped, Utc::now())
     }
 
+    /// The statements that made the tables of earlier runs, of those that the run has not made anew.
+    fn published(&self) -> BTreeMap<String, String> {
+        let made = |name: &str| self.staged.iter().any(|(table, _)| table.table.table() == name);
+        let tables = self.current.iter().flat_map(|current| &current.tables);
+        tables.filter(|(name, _)| !made(name)).map(|(name, table)| (name.clone(), table.query.clone())).collect()
+    }
+
+    /// The masked tables as a statement saw them that ran when only `made` had been.
+    fn seen_after(&self, made: &[(MaskedTable, CreateMasked)]) -> Manifest {
+        let staged: Vec<_> = made.iter().map(|(table, _)| (table.clone(), None)).collect();
+        // What was dropped later was there for it, and nothing that ran could read what had been dropped before.
+        let dropped = BTreeSet::new();
+        publish::next_manifest(self.current.as_ref(), &self.target, self.hold.run(), &staged, &dropped, Utc::now())
+    }
+
     /// A session in which later statements see what earlier ones of the run made.
     pub(super) fn context(&self) -> Result<SessionContext> {
         let masked = self.app.engine.masked(&self.target, Some(&self.pending()))?;
@@ -255,7 +277,7 @@ impl<'a> Run<'a> {
         }
         let context = self.context()?;
         let parts = PartFiles::new(self.target.clone(), self.hold.run(), self.app.engine.io().clone());
-        let passage = kept_columns(&self.decided.plan);
+        let passage = Kept { columns: kept_columns(&self.decided.plan), published: self.published() };
         let line = ProgressLine::show(&self.progress);
         let masking = Masking {
             engine: &self.app.engine,
@@ -326,8 +348,9 @@ impl<'a> Run<'a> {
     async fn prove(&self) -> Result<Vec<(MaskedTable, Verified)>> {
         let fresh = Arc::new(self.app.engine.raw().await?);
         let mut proven = Vec::new();
-        for (table, create) in &self.staged {
-            let masked = self.app.engine.masked(&self.target, Some(&self.pending()))?;
+        for (index, (table, create)) in self.staged.iter().enumerate() {
+            let before = self.seen_after(self.staged.get(..index).unwrap_or_default());
+            let masked = self.app.engine.masked(&self.target, Some(&before))?;
             let context = session(self.app, &fresh, Arc::new(masked))?;
             let claim = Claim {
                 create: create.clone(),

@@ -1,7 +1,7 @@
 //! The engine's errors in our words.
 //!
-//! Errors of planning speak of names and types and are passed on. Errors of execution may quote a cell (Arrow's cast
-//! error does), so their text is replaced by their kind.
+//! Errors of planning speak of names and types and are passed on by [`planning_fault`]. Errors of execution may quote a
+//! cell (Arrow's cast error does), so [`engine_fault`] replaces their text by their kind.
 
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
@@ -14,19 +14,14 @@ pub(crate) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-/// An engine error in our words.
-pub fn engine_fault(error: &DataFusionError) -> Error {
-    if let Some(own) = find::<Error>(error) {
-        return own.clone();
-    }
-    if let Some(store) = find::<object_store::Error>(error) {
-        return store_fault(store, "the lake", "cannot read or write the lake");
-    }
+/// An error of planning in our words. What it says comes from the statement and the schemas.
+pub fn planning_fault(error: &DataFusionError) -> Error {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => engine_fault(inner),
-        DataFusionError::Shared(inner) => engine_fault(inner),
-        DataFusionError::Collection(all) => {
-            all.first().map_or_else(|| Error::failed("the statement failed"), engine_fault)
+        _ if find::<Error>(error).is_some() => engine_fault(error),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => planning_fault(inner),
+        DataFusionError::Shared(inner) => planning_fault(inner),
+        DataFusionError::Collection(all) if !all.is_empty() => {
+            all.first().map_or_else(|| engine_fault(error), planning_fault)
         }
         DataFusionError::SQL(parse, _) => {
             Error::usage("the SQL text cannot be read").with("reason", &Said(&parse.to_string()))
@@ -43,6 +38,27 @@ pub fn engine_fault(error: &DataFusionError) -> Error {
             .with("reason", &Said(&schema.to_string().replace('\n', " "))),
         DataFusionError::NotImplemented(text) => {
             Error::usage("the statement uses something that is not supported").with("reason", &Said(first_line(text)))
+        }
+        _ => engine_fault(error),
+    }
+}
+
+/// An engine error in our words.
+///
+/// INVARIANT: none of the engine's own text is passed on, whatever its kind: functions that run call an argument that
+/// they do not know a planning error, and quote the cell.
+pub fn engine_fault(error: &DataFusionError) -> Error {
+    if let Some(own) = find::<Error>(error) {
+        return own.clone();
+    }
+    if let Some(store) = find::<object_store::Error>(error) {
+        return store_fault(store, "the lake", "cannot read or write the lake");
+    }
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => engine_fault(inner),
+        DataFusionError::Shared(inner) => engine_fault(inner),
+        DataFusionError::Collection(all) => {
+            all.first().map_or_else(|| Error::failed("the statement failed"), engine_fault)
         }
         DataFusionError::ResourcesExhausted(_) => Error::failed("the statement needs more memory than it may use")
             .hint("raise `[engine] memory`, or ask for less at once"),

@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod part;
 pub mod progress;
 pub(crate) mod schema;
+mod spill;
 pub mod statement;
 pub mod store;
 pub mod table;
@@ -39,11 +40,12 @@ use self::keys::KeyUse;
 use self::lake::TableFiles;
 use self::manifest::Manifest;
 pub use self::schema::reject_unstorable;
+pub use self::spill::SpillFolder;
 use self::store::Store;
 use self::target::Target;
 use crate::error::{Error, ErrorKind, Result, Said};
 use crate::model::{Location, TableName, TableSource, folder_name};
-use crate::settings::{Settings, TableFormat};
+use crate::settings::{Settings, TableFormat, temporary_folder};
 
 /// Two thread pools: one that waits for sockets and files, one that computes, so that neither starves the other.
 pub struct Runtimes {
@@ -98,9 +100,9 @@ impl Runtimes {
         })
     }
 
-    /// Ends both without waiting for work that was given up.
+    /// Ends both. Work that was given up gets a moment to stop, since it may still write what it spills.
     pub fn stop(self) {
-        self.compute.shutdown_background();
+        self.compute.shutdown_timeout(std::time::Duration::from_millis(300));
         self.io.shutdown_background();
     }
 }
@@ -130,6 +132,7 @@ pub struct Engine {
     ring: Arc<KeyRing>,
     keys: Mutex<BTreeMap<KeyId, KeyUse>>,
     warnings: Mutex<BTreeSet<String>>,
+    spill: Option<Arc<SpillFolder>>,
 }
 
 impl Engine {
@@ -138,11 +141,18 @@ impl Engine {
         let memory = usize::try_from(settings.engine.memory_bytes).unwrap_or(usize::MAX);
         let consumers = std::num::NonZeroUsize::MIN;
         let pool = TrackConsumersPool::new(FairSpillPool::new(memory), consumers);
-        let mut builder = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool));
-        if let Some(folder) = &settings.engine.spill_folder {
-            let mode = DiskManagerMode::Directories(vec![folder.clone()]);
-            builder = builder.with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
-        }
+        let spill = match &settings.engine.spill_folder {
+            Some(folder) => Some(SpillFolder::create(folder)?),
+            // Few commands ever spill: the others do without.
+            None => SpillFolder::create(&temporary_folder()).ok(),
+        };
+        let mode = match &spill {
+            Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
+            None => DiskManagerMode::Disabled,
+        };
+        let builder = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
         let resources = builder.build_arc().map_err(|error| fault::engine_fault(&error))?;
         Ok(Self {
             settings,
@@ -153,7 +163,13 @@ impl Engine {
             ring: Arc::new(KeyRing::default()),
             keys: Mutex::new(BTreeMap::new()),
             warnings: Mutex::new(BTreeSet::new()),
+            spill: spill.map(Arc::new),
         })
+    }
+
+    /// Where operators spill. It goes when nobody holds it any more: hold it until the runtimes have stopped.
+    pub fn spill(&self) -> Option<Arc<SpillFolder>> {
+        self.spill.clone()
     }
 
     /// The settings.

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
 
 use super::collect::JournalEntry;
 use super::store::{Store, file_fault};
@@ -21,8 +22,8 @@ use crate::error::{Error, Result};
 /// Bytes per part of a multipart upload. S3 allows 10,000 parts, so a file may have 156 GiB.
 const PART_BYTES: usize = 16 * 1024 * 1024;
 const WRITE_FAULT: &str = "cannot write a masked file";
-/// Parts in flight per file.
-const PARTS_AT_ONCE: usize = 4;
+/// Parts in flight per table, however many files are written at once: each holds its bytes in memory.
+const PARTS_AT_ONCE: usize = 8;
 /// How long an abort is waited for.
 const ABORT_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -33,12 +34,14 @@ pub struct PartFiles {
     run: String,
     io: Handle,
     uploads: Arc<AtomicU64>,
+    in_flight: Arc<Semaphore>,
 }
 
 impl PartFiles {
     /// For one run's files.
     pub fn new(target: Target, run: &str, io: Handle) -> Self {
-        Self { target, run: run.to_owned(), io, uploads: Arc::new(AtomicU64::new(0)) }
+        let in_flight = Arc::new(Semaphore::new(PARTS_AT_ONCE));
+        Self { target, run: run.to_owned(), io, uploads: Arc::new(AtomicU64::new(0)), in_flight }
     }
 
     /// The run.
@@ -70,6 +73,7 @@ impl PartFiles {
                 buffer: Vec::new(),
                 multipart: None,
                 parts: JoinSet::new(),
+                in_flight: Arc::clone(&self.in_flight),
                 done: Vec::new(),
                 next: 0,
                 journal: format!(
@@ -102,6 +106,7 @@ struct Upload {
     buffer: Vec<u8>,
     multipart: Option<(Arc<dyn MultipartStore>, String)>,
     parts: JoinSet<object_store::Result<(usize, PartId)>>,
+    in_flight: Arc<Semaphore>,
     done: Vec<(usize, PartId)>,
     next: usize,
     journal: String,
@@ -154,14 +159,17 @@ impl Upload {
     /// Starts the upload if need be, and sends one part in the background.
     fn send(&mut self, part: Bytes) -> Result<()> {
         let (multipart, id) = self.begin()?;
-        while self.parts.len() >= PARTS_AT_ONCE {
-            self.join_one()?;
+        let turn = self.io.block_on(Arc::clone(&self.in_flight).acquire_owned());
+        let turn = turn.map_err(|_| Error::failed("an upload was cut off"))?;
+        while let Some(ended) = self.parts.try_join_next() {
+            self.note(ended)?;
         }
         let (path, index) = (self.path.clone(), self.next);
         self.next += 1;
         self.parts.spawn_on(
             async move {
                 let part = multipart.put_part(&path, &id, index, part.into()).await?;
+                drop(turn);
                 Ok((index, part))
             },
             &self.io,
@@ -185,12 +193,11 @@ impl Upload {
         Ok((multipart, id))
     }
 
-    fn join_one(&mut self) -> Result<()> {
-        match self.io.block_on(self.parts.join_next()) {
-            Some(Ok(Ok(part))) => self.done.push(part),
-            Some(Ok(Err(error))) => return Err(self.fault(&error)),
-            Some(Err(_)) => return Err(Error::failed("an upload was cut off").with("location", self.store.location())),
-            None => {}
+    fn note(&mut self, ended: Result<object_store::Result<(usize, PartId)>, JoinError>) -> Result<()> {
+        match ended {
+            Ok(Ok(part)) => self.done.push(part),
+            Ok(Err(error)) => return Err(self.fault(&error)),
+            Err(_) => return Err(Error::failed("an upload was cut off").with("location", self.store.location())),
         }
         Ok(())
     }
@@ -204,8 +211,8 @@ impl Upload {
             let part = Bytes::from(std::mem::take(&mut self.buffer));
             self.send(part)?;
         }
-        while !self.parts.is_empty() {
-            self.join_one()?;
+        while let Some(ended) = self.io.block_on(self.parts.join_next()) {
+            self.note(ended)?;
         }
         self.done.sort_by_key(|(index, _)| *index);
         let parts = std::mem::take(&mut self.done).into_iter().map(|(_, part)| part).collect();

@@ -187,11 +187,28 @@ pub(crate) fn store_fault(error: &object_store::Error, place: &str, message: &'s
         E::Unauthenticated { .. } => said
             .with("reason", &Said("not signed in"))
             .hint("sign in (for example `aws sso login`) or set `[aws] profile`"),
+        E::InvalidPath { source } => key_fault(said, source),
         other => {
             let reason = io_reason(other).unwrap_or("the store did not answer as expected");
             said.with("reason", &Said(reason)).hint("see that the store can be reached, then run the command again")
         }
     }
+}
+
+/// A key that S3 allows and a path cannot have. Its object cannot be read, so its rows would be lost.
+fn key_fault(said: Error, error: &object_store::path::Error) -> Error {
+    use object_store::path::Error as E;
+    let said = match error {
+        E::EmptySegment { path } | E::BadSegment { path, .. } | E::NonUnicode { path, .. } => {
+            said.with("object", &Said(path))
+        }
+        _ => said,
+    };
+    said.with(
+        "reason",
+        &Said("an object's key has an empty part (`//`), `.` or `..` as a part, or a control character"),
+    )
+    .hint("rename the object, or move it out of the location")
 }
 
 /// What an error code of S3 means, and what to do about it. Status codes alone do not tell: an expired session is a 400,
@@ -200,7 +217,9 @@ fn s3_reason(error: &object_store::Error) -> Option<(&'static str, &'static str)
     const REGION: (&str, &str) =
         ("the bucket is in another region", "set `[aws] region` to the bucket's region, or pass --region");
     let text = chain_text(error);
-    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
+    let between = |before: &str, after: &str| Some(text.split_once(before)?.1.split_once(after)?.0);
+    // As S3 says it, or, for each object of a delete, as the object store repeats it.
+    let code = between("<Code>", "</Code>").or_else(|| between("(code: ", ")"));
     Some(match code {
         Some("NoSuchBucket") => {
             ("there is no such bucket", "check the bucket's spelling, `[aws] region` and the account")

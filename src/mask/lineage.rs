@@ -35,6 +35,19 @@ pub fn unmasked(plan: &LogicalPlan, database: &str) -> Result<Vec<(String, Flow)
     Ok(names.zip(flows).collect())
 }
 
+/// Every table that a plan reads, with the database that it was written with, if any.
+pub fn tables(plan: &LogicalPlan) -> Result<BTreeSet<(Option<String>, String)>> {
+    let mut tables = BTreeSet::new();
+    let visited = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            tables.insert((scan.table_name.schema().map(str::to_owned), scan.table_name.table().to_owned()));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    visited.map_err(|error| engine_fault(&error))?;
+    Ok(tables)
+}
+
 /// The output columns that are a masking call and nothing else.
 pub fn masks(plan: &LogicalPlan) -> BTreeMap<String, MaskUse> {
     let fields = plan.schema().fields().iter().enumerate();

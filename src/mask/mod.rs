@@ -30,11 +30,11 @@ pub use self::lineage::MaskUse;
 use self::paths::FileNames;
 use crate::engine::Engine;
 use crate::engine::catalog::Database;
-use crate::engine::fault::engine_fault;
+use crate::engine::fault::planning_fault;
 use crate::engine::keys::KeyUse;
 use crate::engine::part::PartFiles;
 use crate::engine::progress::Progress;
-use crate::engine::statement::{keys_of, relations_of, table_name};
+use crate::engine::statement::{keys_of, parse_script, relations_of, table_name};
 use crate::error::{Error, Result, Said};
 use crate::model::{ColumnRef, KeyId, TableName};
 
@@ -114,6 +114,9 @@ impl MaskedTable {
 pub trait Passage {
     /// Whether the plan keeps a raw column as it is.
     fn keeps(&self, column: &ColumnRef) -> bool;
+
+    /// The statement that made a masked table, if an earlier run did: what passed then need not pass now.
+    fn published(&self, table: &str) -> Option<&str>;
 }
 
 /// One run's means to create masked tables.
@@ -143,6 +146,7 @@ impl Masking<'_> {
         self.engine.load_keys(&keys).await?;
         let plan = plan_query(self.context, &create.query).await?;
         self.check_passage(&plan, &create.table)?;
+        self.check_published(&plan, &create.table).await?;
         let masks = lineage::masks(&plan);
         let plan = with_partitions_last(plan, create)?;
         let sources = self.sources(&ast);
@@ -187,9 +191,47 @@ impl Masking<'_> {
         Err(error.hint("mask them in the query, leave them out, or declare them in `[columns]` of saltlake.toml"))
     }
 
+    /// Refuses to read a masked table of an earlier run that shows what may not pass any more.
+    async fn check_published(&self, plan: &LogicalPlan, table: &TableName) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        let mut plans = vec![plan.clone()];
+        while let Some(plan) = plans.pop() {
+            for name in self.masked_tables(&plan)?.into_iter().filter(|name| seen.insert(name.clone())) {
+                let Some(sql) = self.passage.published(&name) else { continue };
+                let stale = |error: &Error| {
+                    Error::refused("a masked table of an earlier run is not what today's plan would make")
+                        .with("table", table)
+                        .with("reads", &Said(&name))
+                        .with("reason", &Said(error.message()))
+                        .hint("mask that table in the same run, before this one")
+                };
+                let made = self.plan_published(sql).await.map_err(|error| stale(&error))?;
+                self.check_passage(&made, table).map_err(|error| stale(&error))?;
+                plans.push(made);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the masked tables that a plan reads.
+    fn masked_tables(&self, plan: &LogicalPlan) -> Result<BTreeSet<String>> {
+        let masked = &self.engine.settings().masked.database;
+        let tables = lineage::tables(plan)?.into_iter();
+        Ok(tables.filter(|(database, _)| database.as_ref().is_none_or(|name| name == masked)).map(|(_, t)| t).collect())
+    }
+
+    async fn plan_published(&self, sql: &str) -> Result<LogicalPlan> {
+        let unreadable = || Error::failed("the published query cannot be read");
+        let statement = parse_script(sql, "the manifest")?.pop().ok_or_else(unreadable)?;
+        let Ast::CreateTable(created) = statement.ast else { return Err(unreadable()) };
+        let query = created.query.ok_or_else(unreadable)?;
+        self.engine.load_keys(&keys_of(&Ast::Query(query.clone()))).await?;
+        plan_query(self.context, &query).await
+    }
+
     async fn write(&self, create: &CreateMasked, plan: &LogicalPlan) -> Result<(Vec<WrittenFile>, Way)> {
         let state = self.context.state();
-        let optimized = state.optimize(plan).map_err(|error| engine_fault(&error))?;
+        let optimized = state.optimize(plan).map_err(|error| planning_fault(&error))?;
         let names = Arc::new(FileNames::new(create.table.table(), self.parts.run()));
         let recognised =
             recognise::recognise(&optimized, &state, self.raw, create, &self.engine.settings().lake.database);
@@ -210,7 +252,7 @@ impl Masking<'_> {
             progress: Arc::clone(&self.progress),
         };
         let sorted = sorted_by_partitions(optimized, create)?;
-        let physical = state.create_physical_plan(&sorted).await.map_err(|error| engine_fault(&error))?;
+        let physical = state.create_physical_plan(&sorted).await.map_err(|error| planning_fault(&error))?;
         Ok((stream::write(physical, self.context, table).await?, Way::Streamed))
     }
 
@@ -316,7 +358,7 @@ pub fn source_files(files: &crate::engine::lake::TableFiles) -> Vec<SourceFile> 
 /// Plans a query without optimising it.
 pub async fn plan_query(context: &SessionContext, query: &sqlparser::ast::Query) -> Result<LogicalPlan> {
     let statement = datafusion::sql::parser::Statement::Statement(Box::new(Ast::Query(Box::new(query.clone()))));
-    context.state().statement_to_plan(statement).await.map_err(|error| engine_fault(&error))
+    context.state().statement_to_plan(statement).await.map_err(|error| planning_fault(&error))
 }
 
 /// Partition columns become text, as folder names are. They must be the last columns of the query, in order.
@@ -346,7 +388,7 @@ pub(crate) fn with_partitions_last(plan: LogicalPlan, create: &CreateMasked) -> 
     LogicalPlanBuilder::from(plan)
         .project(columns)
         .and_then(LogicalPlanBuilder::build)
-        .map_err(|error| engine_fault(&error))
+        .map_err(|error| planning_fault(&error))
 }
 
 fn sorted_by_partitions(plan: LogicalPlan, create: &CreateMasked) -> Result<LogicalPlan> {
@@ -357,7 +399,7 @@ fn sorted_by_partitions(plan: LogicalPlan, create: &CreateMasked) -> Result<Logi
     LogicalPlanBuilder::from(plan)
         .sort(sorts.collect::<Vec<_>>())
         .and_then(LogicalPlanBuilder::build)
-        .map_err(|error| engine_fault(&error))
+        .map_err(|error| planning_fault(&error))
 }
 
 /// The Parquet codec of an option.

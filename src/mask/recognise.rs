@@ -15,7 +15,7 @@ use super::ctas::CreateMasked;
 use super::paths::FileNames;
 use super::splice::Output;
 use crate::engine::catalog::Database;
-use crate::engine::fault::engine_fault;
+use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::lake::LakeFile;
 use crate::engine::lake::TableFormat;
 use crate::engine::table::LakeTable;
@@ -147,7 +147,7 @@ fn output_of(name: &str, expr: &Expr, table: &LakeTable, state: &SessionState) -
     let inputs = fields.iter().map(|field| field.name().clone()).collect();
     let schema = Schema::new(fields);
     let physical = physical(bare, &schema, state)?;
-    let data_type = physical.data_type(&schema).map_err(|error| engine_fault(&error))?;
+    let data_type = physical.data_type(&schema).map_err(|error| planning_fault(&error))?;
     Ok(Some(Output::Compute { expr: physical, inputs, field: Field::new(name, data_type, true) }))
 }
 
@@ -182,7 +182,7 @@ fn physical(
     });
     let unqualified = unqualified.map_err(|error| engine_fault(&error))?.data;
     let schema = DFSchema::try_from(schema.clone()).map_err(|error| engine_fault(&error))?;
-    state.create_physical_expr(unqualified, &schema).map_err(|error| engine_fault(&error))
+    state.create_physical_expr(unqualified, &schema).map_err(|error| planning_fault(&error))
 }
 
 /// The partition folders of a file's rows: computed from the source's own partition values alone, or not at all.

@@ -22,7 +22,7 @@ use super::row_hash::RowSum;
 use super::{Clock, CreateMasked, SourceFile, Spent, WrittenFile, plan_query, source_files, with_partitions_last};
 use crate::engine::Engine;
 use crate::engine::catalog::Database;
-use crate::engine::fault::engine_fault;
+use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::functions::unmasked_cells;
 use crate::engine::lake::TableFiles;
 use crate::engine::progress::Progress;
@@ -232,7 +232,7 @@ async fn source_side(
         return Err(Error::refused("the masked files have other columns than the query").with("table", table));
     }
     let state = context.state();
-    let physical = state.create_physical_plan(&plan).await.map_err(|error| engine_fault(&error))?;
+    let physical = state.create_physical_plan(&plan).await.map_err(|error| planning_fault(&error))?;
     let types = Arc::clone(schema);
     sum_of(physical, context, progress, move |batch| {
         let columns = batch.columns().iter().zip(types.fields());

@@ -159,7 +159,7 @@ fn a_lake_that_is_not_there_is_named() {
         assert!(run.stderr().contains("saltlake.toml"), "{}", run.transcript());
     }
     let empty = Shop::new();
-    fails(&empty, ["mask"], 3, &["no table"]);
+    fails(&empty, ["mask"], 1, &["no tables"]);
 }
 
 #[test]

@@ -73,7 +73,9 @@ fn ctrl_c_leaves_the_last_version() {
 #[test]
 fn ctrl_c_ends_a_command_that_waits_for_its_input() {
     let shop = published();
-    for arguments in [&["query", "-"][..], &["discover", "--findings", "-"], &["run", "-"]] {
+    for arguments in
+        [&["query", "-"][..], &["discover", "--findings", "-"], &["mask", "--findings", "-"], &["run", "-"]]
+    {
         let running = shop.sandbox.spawn_waiting(arguments);
         // Long enough for it to wait for its input.
         std::thread::sleep(std::time::Duration::from_millis(1_500));

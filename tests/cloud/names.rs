@@ -112,7 +112,48 @@ fn folder_markers_are_no_files() {
 
 /// Writes an empty object whose key ends in `/`, as the S3 console does for a new folder.
 fn put_raw(world: &World, key: &str) {
+    let key = key.replace(' ', "%20");
     let path = format!("/{}/{key}", bucket_name(&world.lake));
     let answer = crate::support::http::request("PUT", crate::support::moto::moto().endpoint(), &path, &[], b"");
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn an_object_whose_key_is_no_path_stops_the_run_and_is_named() {
+    for key in ["dataset/card//LOAD00000009.parquet", "dataset/card/../card/x.parquet", "dataset//x.parquet"] {
+        let world = World::usual(Wing::S3, Wing::S3);
+        put_raw(&world, key);
+        let run = world.run(["mask"]);
+        if run.code() == Some(0) {
+            // Only if the store itself took the key for another one.
+            assert!(key.contains(".."), "{key} was passed over: {}", run.transcript());
+            continue;
+        }
+        assert_eq!(run.code(), Some(1), "{}", run.transcript());
+        assert!(run.stderr().contains(key) && run.stderr().contains("an object's key has"), "{}", run.transcript());
+        assert_eq!(world.version(), None);
+    }
+}
+
+#[test]
+fn a_whole_bucket_is_a_location_and_one_bucket_can_hold_both() {
+    let mut world = World::usual(Wing::S3, Wing::S3);
+    let lake = bucket_name(&world.lake).to_owned();
+    // Lake and masked tables side by side.
+    let masked = world.masked.location("masked/");
+    world.change_settings(&masked, &format!("s3://{lake}/mas+ked é"));
+    world.run(["mask"]).ok();
+    world.run(["verify"]).ok();
+    assert_eq!(world.query("SELECT count(*) AS n FROM card"), ["n", "60"]);
+    // Inside the lake they would be taken for raw tables.
+    world.change_settings(&format!("s3://{lake}/mas+ked é"), &format!("s3://{lake}/dataset/masked"));
+    world.run(["mask"]).expect_code(3);
+    // A bucket of its own, without a prefix.
+    let root = world.masked_bucket().to_owned();
+    world.change_settings(&format!("s3://{lake}/dataset/masked"), &format!("s3://{root}"));
+    world.run(["mask"]).ok();
+    world.run(["mask"]).ok();
+    world.run(["verify"]).ok();
+    assert_eq!(world.query("SELECT count(*) AS n FROM customer"), ["n", "30"]);
+    assert!(world.masked.find("_saltlake/pointer.json").is_some());
 }

@@ -174,3 +174,25 @@ fn no_region_is_said_before_anything_is_asked() {
     let run = sandbox.run(["discover"]).expect_code(2);
     assert_says(&run, &["no AWS region is set", "AWS_REGION"]);
 }
+
+#[test]
+fn errors_of_secrets_manager_say_what_is_to_be_done() {
+    for (code, texts) in [
+        ("AccessDeniedException", ["the secret may not be read", "secretsmanager:GetSecretValue"]),
+        ("DecryptionFailure", ["the secret may not be read", "kms:Decrypt"]),
+        ("UnrecognizedClientException", ["does not accept the AWS credentials", "aws sso login"]),
+        ("ExpiredTokenException", ["does not accept the AWS credentials", "aws sso login"]),
+        ("ThrottlingException", ["did not give the secret out", "ThrottlingException"]),
+    ] {
+        let stub = Stub::serve(move |_| Reply {
+            status: 400,
+            headers: vec![("content-type", "application/x-amz-json-1.1".to_owned())],
+            body: format!("{{\"__type\":\"{code}\",\"message\":\"User: arn:aws:iam::1:user/x\"}}").into_bytes(),
+        });
+        let sandbox = with_s3("none", moto().endpoint()).with("AWS_ENDPOINT_URL_SECRETS_MANAGER", stub.endpoint());
+        let run = sandbox.run(["mask", "--set", "keys.default.secret=secretsmanager:some-secret"]).expect_code(1);
+        assert_says(&run, &texts);
+        assert_says(&run, &["some-secret"]);
+        assert!(!sandbox.path("masked/versions/current").exists());
+    }
+}

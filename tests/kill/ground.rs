@@ -32,7 +32,11 @@ pub(super) const TABLES: [(&str, usize); 3] = [("bank", 120), ("card", 200), ("c
 const KEY: &str = "the key of the kill test, fixed";
 /// Long enough for every query that runs while versions are replaced.
 const GRACE: &str = "2m";
-const HOLD_EXPIRY: Duration = Duration::from_secs(1);
+/// On S3 the next run has to wait so long after a kill. Longer than a live run on a busy machine needs to renew.
+const HOLD_EXPIRY: Duration = Duration::from_secs(3);
+/// One death in so many is waited for to the end; the hold of the others is aged by hand, or the test would take long.
+const WAIT_ONE_IN: usize = 8;
+const HOLD: &str = "masked/_saltlake/hold.json";
 
 /// The last stage that a run had named.
 pub(super) fn stage_of(stderr: &str) -> &'static str {
@@ -106,6 +110,7 @@ pub(super) struct Ground {
     /// Versions that were current at some time.
     published: BTreeSet<String>,
     last_death: Option<Instant>,
+    deaths: usize,
 }
 
 impl Ground {
@@ -138,7 +143,7 @@ impl Ground {
         sandbox.write("findings.json", json!({ "findings": findings }).to_string());
         let expected = Expected::new();
         let published = BTreeSet::new();
-        Self { sandbox: sandbox.into(), store, expected, raw: 0, good: 0, published, last_death: None }
+        Self { sandbox: sandbox.into(), store, expected, raw: 0, good: 0, published, last_death: None, deaths: 0 }
     }
 
     pub(super) fn sandbox(&self) -> std::sync::Arc<Sandbox> {
@@ -186,11 +191,22 @@ impl Ground {
         if let Some(death) = self.last_death.take()
             && !self.is_folder()
         {
-            // On S3 a dead run's hold lasts until it expires. Its clock is ours.
-            let expired = death + HOLD_EXPIRY + Duration::from_millis(100);
-            std::thread::sleep(expired.saturating_duration_since(Instant::now()));
+            self.deaths += 1;
+            self.expire_hold(death);
         }
         self.sandbox.spawn(["-v", "mask"])
+    }
+
+    /// On S3 a dead run's hold lasts until it expires.
+    fn expire_hold(&self, death: Instant) {
+        if self.deaths % WAIT_ONE_IN == 1 {
+            let expired = death + HOLD_EXPIRY + Duration::from_millis(100);
+            return std::thread::sleep(expired.saturating_duration_since(Instant::now()));
+        }
+        let Some(hold) = self.store.find(HOLD) else { return };
+        let mut hold: Value = serde_json::from_slice(&hold).unwrap();
+        hold["expires_at"] = hold["renewed_at"].clone();
+        self.store.put(HOLD, hold.to_string());
     }
 
     /// A run that nobody kills succeeds. Returns how long it took.
@@ -260,7 +276,9 @@ impl Ground {
         assert_eq!(self.store.list("masked/_saltlake/journal/"), [""; 0]);
         if let Shelf::Bucket { name, .. } = &self.store {
             assert_eq!(moto().unfinished_uploads(name), [""; 0]);
-            assert_eq!(self.store.find("masked/_saltlake/hold.json"), None, "a run that ended gives its hold back");
+            let hold: Value = serde_json::from_slice(&self.store.get(HOLD)).unwrap();
+            let expires = hold["expires_at"].as_str().unwrap();
+            assert!(expires.starts_with("1970-"), "a run that ended gives its hold back, which expires {expires}");
         }
         if let Shelf::Folder(root) = &self.store {
             assert_only_named_entries(root);

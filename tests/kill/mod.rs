@@ -111,10 +111,10 @@ fn survives_kills(mut ground: Ground) {
     }
     ground.complete_run();
     ground.assert_clean();
-    let seen = readers.stop();
+    let looks = readers.stop();
     ground.assert_nothing_but_the_current_version_after_the_grace_period();
     println!(
-        "{}: {kills} kills in {:.0?}, {attempts} runs struck at; {seen}\n{}",
+        "{}: {kills} kills in {:.0?}, {attempts} runs struck at; {looks}\n{}",
         ground.store_name(),
         started.elapsed(),
         strikes.table()

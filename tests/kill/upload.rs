@@ -39,7 +39,7 @@ fn an_upload_that_a_kill_cut_off_is_aborted_by_the_next_run() {
         "saltlake.toml",
         format!(
             "[lake]\nlocation = \"s3://{name}/dataset/\"\n[keys.default]\nsecret = \"env:JOIN_KEY\"\n\
-             encoding = \"utf8\"\n[masked]\nlocation = \"s3://{name}/masked/\"\nhold_expiry = \"1s\"\n\
+             encoding = \"utf8\"\n[masked]\nlocation = \"s3://{name}/masked/\"\nhold_expiry = \"3s\"\n\
              [columns.big]\nid = \"keep\"\nnoise = \"keep\"\nname = \"salt_hash\"\n"
         ),
     );
@@ -47,8 +47,10 @@ fn an_upload_that_a_kill_cut_off_is_aborted_by_the_next_run() {
     let journal = "masked/_saltlake/journal/";
     let mut cut_off = 0;
     for strike in 0..4 {
+        // The entry of the run that was killed before stands there until this one has cleaned up.
+        let known = bucket.list(journal);
         let run = sandbox.spawn(["-v", "mask"]).kill_when(|| {
-            let journaled = bucket.list(journal).iter().any(|key| !key.ends_with("run.json"));
+            let journaled = bucket.list(journal).iter().any(|key| !key.ends_with("run.json") && !known.contains(key));
             // The first strikes as soon as an upload is journaled, the others later and later into it.
             if journaled {
                 std::thread::sleep(Duration::from_millis(15 * strike));
@@ -59,7 +61,7 @@ fn an_upload_that_a_kill_cut_off_is_aborted_by_the_next_run() {
         let open = moto().unfinished_uploads(name).len();
         assert!(open <= 1, "strike {strike}: {open} uploads are open: the run before was not cleaned up after");
         cut_off += open;
-        std::thread::sleep(Duration::from_millis(1_200));
+        std::thread::sleep(Duration::from_millis(3_100));
     }
     assert!(cut_off > 0, "no kill struck in the middle of an upload");
     println!("4 kills at uploads, {cut_off} of them in the middle of one");

@@ -150,7 +150,7 @@ fn array(chance: &mut StdRng, kind: usize, rows: usize) -> ArrayRef {
         25 => made(numbers(chance, rows, 1 << 40), &D::Duration(TimeUnit::Millisecond)),
         26 => {
             let bytes: Vec<Vec<u8>> = (0..rows).map(|row| vec![0xff; row % 5]).collect();
-            Arc::new(BinaryArray::from_iter(bytes.iter().map(|bytes| (bytes.len() != 4).then_some(bytes))))
+            Arc::new(bytes.iter().map(|bytes| (bytes.len() != 4).then_some(bytes)).collect::<BinaryArray>())
         }
         27 => {
             let mut bytes = || Some(chance.next_u64().to_be_bytes());

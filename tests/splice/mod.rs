@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::file::statistics::Statistics;
@@ -124,7 +125,6 @@ fn assert_no_canary(file: &[u8], context: &str) {
     let reader = SerializedFileReader::new(Bytes::copy_from_slice(file)).unwrap();
     for pair in reader.metadata().file_metadata().key_value_metadata().into_iter().flatten() {
         assert_eq!(pair.key, "ARROW:schema", "{context}: metadata that nobody needs");
-        use base64::prelude::{BASE64_STANDARD, Engine as _};
         assert!(!found(&BASE64_STANDARD.decode(pair.value.as_ref().unwrap()).unwrap()), "{context}: Arrow schema");
     }
     for group in 0..reader.num_row_groups() {

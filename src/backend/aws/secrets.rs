@@ -38,6 +38,13 @@ fn fault<E: ProvideErrorMetadata, R>(id: &str, version: Option<&str>, error: &Sd
             .hint("restore it, or point `[keys]` to another secret"),
         Some("AccessDeniedException" | "DecryptionFailure") => said("the secret may not be read")
             .hint("the caller needs secretsmanager:GetSecretValue, and kms:Decrypt for the secret's key"),
+        Some(
+            "ExpiredTokenException"
+            | "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "InvalidClientTokenId",
+        ) => said("Secrets Manager does not accept the AWS credentials")
+            .hint("sign in again (for example `aws sso login`), or check AWS_PROFILE and `[aws] profile`"),
         Some(code) => said("Secrets Manager did not give the secret out").with("code", &Said(code)),
         None => said("Secrets Manager cannot be reached").hint("check the network, the region and the endpoint"),
     }
