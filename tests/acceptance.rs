@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use crate::support::binary::Sandbox;
+use crate::support::hash::salt_hashes;
 use crate::support::moto::moto;
 use crate::support::python;
-use crate::support::shop::Shop;
+use crate::support::shop::{KEY, Shop};
 
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -15,6 +16,34 @@ fn some(text: &str) -> Option<String> {
 fn shop(files: &[(&str, &[u8])]) -> Shop {
     let shop = Shop::new().reported("t", &[("NAME", "$.name")]).declared("t", &[("id", "keep")]);
     files.iter().fold(shop, |shop, (name, bytes)| shop.file(&format!("t/{name}"), bytes))
+}
+
+#[test]
+fn csv_files_with_another_order_of_columns_are_read_by_name() {
+    // Read by position, the names of the second file would stand in `id`, which is kept.
+    let shop = shop(&[("a.csv", b"id,name\n1,Ada\n"), ("b.csv", b"name,id\nBob,2\n")]);
+    shop.run(["mask"]).ok();
+    let tokens = salt_hashes(&["Ada", "Bob"], KEY);
+    assert_eq!(shop.masked_column("t", "id"), [some("1"), some("2")]);
+    let mut names = shop.masked_column("t", "name");
+    names.sort();
+    let mut expected: Vec<_> = tokens.into_iter().map(Some).collect();
+    expected.sort();
+    assert_eq!(names, expected);
+    shop.run(["verify"]).ok();
+}
+
+#[test]
+fn csv_change_files_have_one_column_more_and_shift_nothing() {
+    let shop = Shop::new()
+        .file("t/LOAD00000001.csv", "id,name\n1,Ada\n")
+        .file("t/20260101-1.csv", "Op,id,name\nD,1,Ada\n")
+        .reported("t", &[("NAME", "$.name")])
+        .declared("t", &[("id", "keep"), ("Op", "keep")]);
+    shop.run(["mask"]).ok();
+    assert_eq!(shop.masked_column("t", "id"), [some("1"), some("1")]);
+    assert_eq!(shop.query("SELECT count(*) AS n FROM dataset_masked.t WHERE \"Op\" = 'D'"), ["n", "1"]);
+    assert_eq!(shop.query("SELECT count(*) AS n FROM dataset.t WHERE \"Op\" IS NULL"), ["n", "1"]);
 }
 
 #[test]
