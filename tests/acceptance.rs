@@ -1,5 +1,8 @@
 //! Tables as people bring them, by hand: what a first user tried, and what must not go wrong in silence.
 
+use std::process::Command;
+
+use crate::support::python;
 use crate::support::shop::Shop;
 
 fn some(text: &str) -> Option<String> {
@@ -133,4 +136,52 @@ fn a_bad_line_is_told_with_its_file() {
         assert!(said.contains(name) && said.contains("dataset.t") && said.contains("hint: "), "{name}: {said}");
         assert!(!said.contains("Secr"), "a cell: {said}");
     }
+}
+
+/// What a person sees in a terminal of 80 columns, and the exit code.
+fn in_a_terminal(shop: &Shop, arguments: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
+    const TERMINAL: &str = "import fcntl, os, pty, struct, sys, termios\n\
+        pid, terminal = pty.fork()\n\
+        if pid == 0:\n    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 80, 0, 0))\n    \
+        os.execv(sys.argv[1], sys.argv[1:])\n\
+        while True:\n    try:\n        seen = os.read(terminal, 4096)\n    except OSError:\n        break\n    \
+        if not seen:\n        break\n    os.write(1, seen)\n\
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    let output = Command::new(python::interpreter())
+        .args(["-c", TERMINAL, env!("CARGO_BIN_EXE_saltlake")])
+        .args(arguments)
+        .current_dir(shop.sandbox.folder())
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+#[test]
+fn commands_work_in_a_terminal_and_colour_can_be_turned_off() {
+    let shop = Shop::usual();
+    let (seen, code) = in_a_terminal(&shop, &["mask"], &[]);
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("published version"), "{seen}");
+    let (seen, code) = in_a_terminal(&shop, &["discover", "--verbose"], &[]);
+    assert_eq!(code, Some(0), "{seen}");
+    let (seen, code) = in_a_terminal(&shop, &["tables", "--lake", "nowhere"], &[]);
+    assert_eq!(code, Some(1), "{seen}");
+    assert!(seen.contains("\u{1b}[1;31merror\u{1b}[0m: "), "{seen}");
+    let (seen, _) = in_a_terminal(&shop, &["tables", "--lake", "nowhere"], &[("NO_COLOR", "1")]);
+    assert!(seen.starts_with("error: ") && !seen.contains('\u{1b}'), "{seen}");
+}
+
+#[test]
+fn a_stray_empty_file_and_a_table_that_is_not_there_are_told_with_what_to_do() {
+    let shop = Shop::usual();
+    let said = shop.run(["query", "SELECT * FROM nobody"]).expect_code(2).stderr();
+    assert!(said.contains("nobody") && said.contains("hint: `saltlake tables` lists tables"), "{said}");
+    let said = shop.run(["tables", "--set", "foo.bar=1"]).expect_code(2).stderr();
+    assert!(said.contains("foo") && said.contains("sections are: lake, findings"), "{said}");
+    let shop = shop.file("customer/README", "");
+    let said = shop.run(["tables"]).expect_code(1).stderr();
+    assert!(said.contains("0 bytes") && said.contains("customer/README") && said.contains("hint: "), "{said}");
 }

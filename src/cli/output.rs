@@ -111,7 +111,8 @@ pub(super) fn start_log(verbose: bool) {
         None if verbose => EnvFilter::new("saltlake=info"),
         None => EnvFilter::new("saltlake=error"),
     };
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(is_watched() && !no_color()).with_target(false);
+    // Without colour: the library is built without it, and panics when it is asked for.
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
     let said = filter_fn(|event| event.target().starts_with("saltlake") || *event.level() <= tracing::Level::DEBUG);
     let _ = tracing_subscriber::registry().with(filter).with(said).with(lines).try_init();
 }

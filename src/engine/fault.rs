@@ -27,7 +27,12 @@ pub fn planning_fault(error: &DataFusionError) -> Error {
             Error::usage("the SQL text cannot be read").with("reason", &Said(&parse.to_string()))
         }
         DataFusionError::Plan(text) => {
-            Error::usage("the statement cannot be planned").with("reason", &Said(first_line(text)))
+            let said = Error::usage("the statement cannot be planned").with("reason", &Said(first_line(text)));
+            if text.starts_with("table '") && text.ends_with(" not found") {
+                return said
+                    .hint("`saltlake tables` lists tables; names with capitals or odd characters go in double quotes");
+            }
+            said
         }
         DataFusionError::SchemaError(schema, _) => Error::usage("the statement names something that is not there")
             .with("reason", &Said(&schema.to_string().replace('\n', " "))),

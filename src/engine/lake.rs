@@ -112,6 +112,12 @@ impl TableFiles {
             Some("csv") => TableFormat::Csv,
             Some("json" | "jsonl" | "ndjson") => TableFormat::Json,
             Some("avro") => TableFormat::Avro,
+            _ if meta.size == 0 => {
+                return Err(Error::failed("a file of a table is empty (0 bytes), and its name tells no format")
+                    .with("table", &self.name)
+                    .with("file", &Said(&shown))
+                    .hint("delete it, or give it a name that begins with `_`"));
+            }
             _ => {
                 let length = meta.size.min(4);
                 let head = self.store.objects().get_range(&meta.location, 0..length).await;

@@ -13,8 +13,8 @@ use crate::settings::TableFormat;
 /// Unites the columns of a table's files, by name.
 ///
 /// Files may differ in the order of their columns and in the encoding of text. A DMS change file has an `Op` column
-/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`. CSV files must have one header, since
-/// they are read by position.
+/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`. Files without
+/// named fields (CSV) are read in the order of their own header.
 ///
 /// # Errors
 /// Names the file that differs, the column, and the file it differs from.
@@ -22,9 +22,6 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
     let Some(first) = schemas.first() else {
         return Ok(Arc::new(Schema::empty()));
     };
-    if files.format == TableFormat::Csv {
-        same_headers(files, first, schemas)?;
-    }
     let mut fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
     let free = merge_schemas || files.format == TableFormat::Json;
     for (index, schema) in schemas.iter().enumerate().skip(1) {
@@ -63,23 +60,6 @@ pub(crate) fn unite(files: &TableFiles, schemas: &[SchemaRef], merge_schemas: bo
     reject_doubles(files, &fields)?;
     // Metadata of single files (pandas, Spark) says nothing about the table.
     Ok(Arc::new(Schema::new(fields.into_iter().map(|field| plain(&field)).collect::<Vec<_>>())))
-}
-
-/// INVARIANT: the CSV reader takes fields by their position. A file with another order of columns would put the values of
-/// one column under the name of another: what is masked in one file would be readable in the next.
-fn same_headers(files: &TableFiles, first: &SchemaRef, schemas: &[SchemaRef]) -> Result<()> {
-    let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
-    let wanted = names(first);
-    for (index, schema) in schemas.iter().enumerate().skip(1) {
-        if names(schema) != wanted {
-            return Err(Error::failed("CSV files of one table have different headers")
-                .with("table", &files.name)
-                .with("file", &Said(&shown(files, index)))
-                .with("compared with", &Said(&shown(files, 0)))
-                .hint("give them the same columns in the same order, or move the file to a table of its own"));
-        }
-    }
-    Ok(())
 }
 
 fn plain(field: &FieldRef) -> FieldRef {
@@ -281,20 +261,19 @@ mod tests {
     }
 
     #[test]
-    fn csv_files_with_columns_in_another_order_are_refused_and_others_are_matched_by_name() {
+    fn columns_are_matched_by_name_in_any_order() {
         let schemas = [header(&["id", "name"]), header(&["name", "id"])];
-        let error = unite(&table(TableFormat::Csv), &schemas, false).unwrap_err();
-        assert!(error.to_string().contains("CSV files of one table have different headers"), "{error}");
-        assert_eq!(unite(&table(TableFormat::Parquet), &schemas, false).unwrap(), header(&["id", "name"]));
+        for format in [TableFormat::Csv, TableFormat::Parquet] {
+            assert_eq!(unite(&table(format), &schemas, false).unwrap(), header(&["id", "name"]));
+        }
     }
 
     #[test]
-    fn csv_files_with_more_columns_are_refused_even_if_schemas_are_merged() {
-        for more in [&["Op", "id", "name"][..], &["id", "name", "mail"], &["id"]] {
+    fn more_or_fewer_columns_are_refused_unless_schemas_are_merged() {
+        for more in [&["id", "name", "mail"][..], &["id"]] {
             let schemas = [header(&["id", "name"]), header(more)];
-            assert!(unite(&table(TableFormat::Csv), &schemas, true).is_err(), "{more:?}");
+            assert!(unite(&table(TableFormat::Csv), &schemas, false).is_err(), "{more:?}");
+            assert!(unite(&table(TableFormat::Csv), &schemas, true).is_ok(), "{more:?}");
         }
-        let same = [header(&["id", "name"]), header(&["id", "name"])];
-        assert_eq!(unite(&table(TableFormat::Csv), &same, false).unwrap(), header(&["id", "name"]));
     }
 }

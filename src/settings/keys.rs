@@ -304,6 +304,11 @@ pub(super) fn suggest<S: AsRef<str>>(path: &[S]) -> String {
     let elsewhere = KEYS.iter().find(|key| key.path.rsplit('.').next() == Some(name.as_ref()));
     match elsewhere {
         Some(key) => format!("did you mean `{}`?", key.path),
+        None if siblings.is_empty() => {
+            let mut sections: Vec<&str> = KEYS.iter().filter_map(|key| key.path.split('.').next()).collect();
+            sections.dedup();
+            format!("sections are: {}", sections.join(", "))
+        }
         None => format!("known here: {}", siblings.join(", ")),
     }
 }

@@ -11,6 +11,7 @@ fn an_unknown_setting_names_its_line_and_the_nearest_name() {
         ("[lake]\nzstd_level = 3", line(2), "did you mean `masked.zstd_level`?"),
         ("[aws.endpoints]\nmacie = \"http://x\"", line(2), "did you mean `macie2`?"),
         ("[keys.default]\nsecret = \"env:K\"\nencodng = \"hex\"", line(3), "did you mean `encoding`?"),
+        ("[xyzzy]\nplugh = 1", line(1), "lake, findings, keys, masks"),
         ("[plan]\nxyzzy = 1", line(2), "known here: unreported"),
         ("[lake.tables.a]\nlocation = \"x\"\nFormat = \"csv\"", line(3), "did you mean `format`?"),
     ];
