@@ -22,8 +22,11 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -54,6 +57,8 @@ pub const DMS_OPERATION: &str = "Op";
 pub struct LakeTable {
     files: Arc<TableFiles>,
     footers: Arc<Vec<Option<ArrowReaderMetadata>>>,
+    /// The columns of each CSV file in its own order, by which alone a CSV reader finds them. Empty for other formats.
+    layouts: Arc<Vec<SchemaRef>>,
     file_schema: SchemaRef,
     schema: SchemaRef,
 }
@@ -81,18 +86,20 @@ impl LakeTable {
             .await?;
         let (schemas, footers): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         let file_schema = super::schema::unite(&files, &schemas, merge_schemas)?;
-        Self::assemble(files, footers, file_schema)
+        let layouts = if files.format == TableFormat::Csv { schemas } else { Vec::new() };
+        Self::assemble(files, footers, layouts, file_schema)
     }
 
     /// With a schema that is known already, such as a manifest's.
     pub fn with_schema(files: TableFiles, file_schema: SchemaRef) -> Result<Self> {
         let footers = vec![None; files.files.len()];
-        Self::assemble(Arc::new(files), footers, file_schema)
+        Self::assemble(Arc::new(files), footers, Vec::new(), file_schema)
     }
 
     fn assemble(
         files: Arc<TableFiles>,
         footers: Vec<Option<ArrowReaderMetadata>>,
+        layouts: Vec<SchemaRef>,
         file_schema: SchemaRef,
     ) -> Result<Self> {
         for column in &files.partition_columns {
@@ -104,7 +111,8 @@ impl LakeTable {
         }
         let mut fields: Vec<FieldRef> = file_schema.fields().iter().cloned().collect();
         fields.extend(partition_fields(&files.partition_columns));
-        Ok(Self { files, footers: Arc::new(footers), file_schema, schema: Arc::new(Schema::new(fields)) })
+        let (footers, layouts) = (Arc::new(footers), Arc::new(layouts));
+        Ok(Self { files, footers, layouts, file_schema, schema: Arc::new(Schema::new(fields)) })
     }
 
     /// The pinned files.
@@ -146,13 +154,89 @@ impl LakeTable {
         None
     }
 
-    fn file_groups(&self, parallel: usize) -> Vec<FileGroup> {
-        let files = self.files.files.iter().map(|file| {
-            let values = file.partitions.iter().map(|value| ScalarValue::Utf8(value.clone())).collect();
-            PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values)
-        });
-        FileGroup::new(files.collect()).split_files(parallel)
+    /// The files by the order of columns in which they are read.
+    fn by_layout(&self) -> Vec<(SchemaRef, Vec<&LakeFile>)> {
+        let mut groups: Vec<(SchemaRef, Vec<&LakeFile>)> = Vec::new();
+        for (index, file) in self.files.files.iter().enumerate() {
+            let layout = self.layouts.get(index).unwrap_or(&self.file_schema);
+            match groups.iter_mut().find(|(known, _)| known.fields() == layout.fields()) {
+                Some((_, files)) => files.push(file),
+                None => groups.push((Arc::clone(layout), vec![file])),
+            }
+        }
+        groups
     }
+
+    /// Reads files of one layout. Columns that they lack are NULL.
+    async fn scan_layout(
+        &self,
+        state: &dyn Session,
+        (layout, files): (SchemaRef, Vec<&LakeFile>),
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        let rearranged = (layout.fields() != self.file_schema.fields()).then(|| self.rearranged(&layout, projection));
+        let (projection, columns) = match rearranged {
+            None => (projection.cloned(), None),
+            Some(rearranged) => {
+                let (indices, columns) = rearranged?;
+                (Some(indices), Some(columns))
+            }
+        };
+        let url = self.files.store.url().map_err(super::fault::external)?;
+        let format = reader_of(&self.files);
+        let partitions = partition_fields(&self.files.partition_columns);
+        let source = format.file_source(ScanSchema::builder(layout).with_table_partition_cols(partitions).build());
+        let config = FileScanConfigBuilder::new(url, source)
+            .with_file_groups(file_groups(files, state.config().target_partitions()))
+            .with_projection_indices(projection)?
+            .with_limit(limit)
+            .build();
+        let plan = format.create_physical_plan(state, config).await?;
+        if self.files.format == TableFormat::Parquet {
+            return Ok(plan);
+        }
+        let plan = super::named::naming_files(plan, &self.files);
+        Ok(match columns {
+            Some(columns) => Arc::new(ProjectionExec::try_new(columns, plan)?),
+            None => plan,
+        })
+    }
+
+    /// Which columns of a layout are read, and what makes the wanted ones of them.
+    #[allow(clippy::type_complexity, reason = "a pair for one caller")]
+    fn rearranged(
+        &self,
+        layout: &Schema,
+        projection: Option<&Vec<usize>>,
+    ) -> EngineResult<(Vec<usize>, Vec<(Arc<dyn PhysicalExpr>, String)>)> {
+        let wanted = match projection {
+            Some(columns) => self.schema.project(columns)?,
+            None => self.schema.as_ref().clone(),
+        };
+        let own = layout.fields().iter().map(|field| field.name());
+        let available: Vec<&String> = own.chain(&self.files.partition_columns).collect();
+        let (mut indices, mut columns) = (Vec::new(), Vec::<(Arc<dyn PhysicalExpr>, String)>::new());
+        for field in wanted.fields() {
+            let made: Arc<dyn PhysicalExpr> = match available.iter().position(|name| *name == field.name()) {
+                Some(index) => {
+                    indices.push(index);
+                    Arc::new(Column::new(field.name(), indices.len() - 1))
+                }
+                None => Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?)),
+            };
+            columns.push((made, field.name().clone()));
+        }
+        Ok((indices, columns))
+    }
+}
+
+fn file_groups(files: Vec<&LakeFile>, parallel: usize) -> Vec<FileGroup> {
+    let files = files.into_iter().map(|file| {
+        let values = file.partitions.iter().map(|value| ScalarValue::Utf8(value.clone())).collect();
+        PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values)
+    });
+    FileGroup::new(files.collect()).split_files(parallel)
 }
 
 async fn read_through(table: LakeTable, context: &SessionContext) -> EngineResult<()> {
@@ -291,18 +375,18 @@ impl TableProvider for LakeTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let url = self.files.store.url().map_err(super::fault::external)?;
-        let format = reader_of(&self.files);
-        let partitions = partition_fields(&self.files.partition_columns);
-        let source = format.file_source(
-            ScanSchema::builder(Arc::clone(&self.file_schema)).with_table_partition_cols(partitions).build(),
-        );
-        let config = FileScanConfigBuilder::new(url, source)
-            .with_file_groups(self.file_groups(state.config().target_partitions()))
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        format.create_physical_plan(state, config).await
+        let mut plans = Vec::new();
+        for layout in self.by_layout() {
+            plans.push(self.scan_layout(state, layout, projection, limit).await?);
+        }
+        match plans.pop() {
+            Some(only) if plans.is_empty() => Ok(only),
+            Some(last) => {
+                plans.push(last);
+                UnionExec::try_new(plans)
+            }
+            None => Err(super::fault::external(Error::failed("a table without files cannot be scanned"))),
+        }
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
