@@ -213,3 +213,19 @@ fn a_function_that_quotes_its_argument_shows_no_cell() {
         }
     }
 }
+
+#[test]
+fn a_column_equated_with_a_reported_one_shows_it() {
+    let shop = Shop::usual().table("word", &Table::new().text("word", ["Ada"])).declared("word", &[("word", "keep")]);
+    let create = |query: &str| shop.script(&format!("CREATE TABLE dataset_masked.seen AS {query}"));
+    for query in [
+        "SELECT c.id, w.word FROM dataset.customer c JOIN dataset.word w ON w.word = c.name",
+        "SELECT c.id, w.word FROM dataset.customer c, dataset.word w WHERE lower(w.word) = lower(c.name)",
+        "SELECT c.id, v.x FROM dataset.customer c JOIN (VALUES ('Ada'), ('Bo')) AS v(x) ON v.x = c.name",
+        "SELECT v.x FROM dataset.customer c JOIN dataset.word w ON w.word = c.name JOIN (VALUES ('Ada')) AS v(x) ON v.x = w.word",
+        "SELECT g.value FROM dataset.customer c JOIN generate_series(0, 99) AS g(value) ON g.value = length(c.name)",
+    ] {
+        assert_eq!(create(query).code(), Some(3), "{query}\n{}", create(query).stderr());
+    }
+    create("SELECT c.id, a.amount, salt_hash(a.owner) AS owner FROM dataset.customer c JOIN dataset.account a ON a.owner = c.mail").ok();
+}

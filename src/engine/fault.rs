@@ -112,7 +112,7 @@ fn arrow_fault(error: &ArrowError) -> Error {
         ArrowError::ArithmeticOverflow(_) => "arithmetic overflow",
         ArrowError::DivideByZero => "division by zero",
         ArrowError::CsvError(_) => {
-            return undecodable("not readable CSV, or a line has another number of fields than the header");
+            return undecodable("a CSV line has another number of fields than the header, or is not UTF-8");
         }
         ArrowError::JsonError(_) => {
             return undecodable("a line is no JSON object, or a value's kind changes between lines");

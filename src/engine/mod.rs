@@ -13,6 +13,7 @@ mod infer;
 pub mod keys;
 pub mod lake;
 pub mod manifest;
+mod named;
 pub mod part;
 pub mod progress;
 pub(crate) mod schema;

@@ -13,8 +13,8 @@ use crate::settings::TableFormat;
 /// Unites the columns of a table's files, by name.
 ///
 /// Files may differ in the order of their columns and in the encoding of text. A DMS change file has an `Op` column
-/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`. Files without
-/// named fields (CSV) are read in the order of their own header.
+/// more. JSON lines may leave out fields. Everything else needs `merge_schemas`.
+/// Fields of CSV files have no names of their own: `table` reads each file in the order of its own header.
 ///
 /// # Errors
 /// Names the file that differs, the column, and the file it differs from.

@@ -194,6 +194,10 @@ impl LakeTable {
             .with_limit(limit)
             .build();
         let plan = format.create_physical_plan(state, config).await?;
+        if self.files.format == TableFormat::Parquet {
+            return Ok(plan);
+        }
+        let plan = super::named::naming_files(plan, &self.files);
         Ok(match columns {
             Some(columns) => Arc::new(ProjectionExec::try_new(columns, plan)?),
             None => plan,

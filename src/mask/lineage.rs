@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
-use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, Subquery};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, Join, JoinType, LogicalPlan, Operator, Subquery};
 
 use crate::engine::fault::engine_fault;
 use crate::engine::functions::is_mask;
@@ -142,21 +143,17 @@ impl Trace<'_> {
                 flows.extend(added);
                 flows
             }
-            LogicalPlan::Filter(_)
-            | LogicalPlan::Sort(_)
+            LogicalPlan::Filter(filter) => {
+                let mut flows = first()?;
+                self.equate(&split_conjunction(&filter.predicate), filter.input.schema(), &mut flows)?;
+                fitted(flows, plan)
+            }
+            LogicalPlan::Sort(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::SubqueryAlias(_)
             | LogicalPlan::Repartition(_)
             | LogicalPlan::Distinct(Distinct::All(_)) => fitted(first()?, plan),
-            LogicalPlan::Join(join) => {
-                let (left, right) = (self.flows_of(&join.left)?, self.flows_of(&join.right)?);
-                match join.join_type {
-                    JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [left, right].concat(),
-                    JoinType::LeftSemi | JoinType::LeftAnti => left,
-                    JoinType::RightSemi | JoinType::RightAnti => right,
-                    JoinType::LeftMark | JoinType::RightMark => self.everything(plan)?,
-                }
-            }
+            LogicalPlan::Join(join) => self.flows_of_join(join, plan)?,
             LogicalPlan::Union(_) => {
                 let mut united = first()?;
                 for input in inputs.iter().skip(1) {
@@ -169,6 +166,48 @@ impl Trace<'_> {
             LogicalPlan::EmptyRelation(_) => vec![Flow::new(); plan.schema().fields().len()],
             _ => self.everything(plan)?,
         })
+    }
+
+    fn flows_of_join(&self, join: &Join, plan: &LogicalPlan) -> Result<Vec<Flow>> {
+        let (left, right) = (self.flows_of(&join.left)?, self.flows_of(&join.right)?);
+        Ok(match join.join_type {
+            JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {
+                let mut flows = [left, right].concat();
+                let pairs: Vec<Expr> = join.on.iter().map(|(left, right)| left.clone().eq(right.clone())).collect();
+                let conditions: Vec<&Expr> =
+                    pairs.iter().chain(join.filter.iter().flat_map(split_conjunction)).collect();
+                self.equate(&conditions, &join.schema, &mut flows)?;
+                flows
+            }
+            JoinType::LeftSemi | JoinType::LeftAnti => left,
+            JoinType::RightSemi | JoinType::RightAnti => right,
+            JoinType::LeftMark | JoinType::RightMark => self.everything(plan)?,
+        })
+    }
+
+    /// A column that a condition equates with another shows it: `… JOIN words ON words.word = customer.name` would spell
+    /// out each name in a column of another table. What is equated with a constant is the condition's own to show.
+    fn equate(&self, conditions: &[&Expr], schema: &DFSchema, flows: &mut [Flow]) -> Result<()> {
+        // Once more for each condition, since they may stand in a chain.
+        for _ in conditions {
+            for condition in conditions {
+                let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq | Operator::IsNotDistinctFrom, right }) =
+                    condition
+                else {
+                    continue;
+                };
+                for (from, to) in [(left, right), (right, left)] {
+                    let mut flow = Flow::new();
+                    self.gather(from, schema, flows, &mut flow)?;
+                    for column in to.column_refs() {
+                        if let Some(shown) = position(schema, column).and_then(|index| flows.get_mut(index)) {
+                            shown.extend(flow.iter().cloned());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Every raw column below a node, for each of its outputs.
