@@ -233,3 +233,77 @@ fn what_stands_for_a_folder_on_s3_is_no_file_of_a_table() {
     assert!(run.stdout().contains("dataset.t "), "{}", run.transcript());
     assert_eq!(run.stderr(), "", "no marker is worth a word");
 }
+
+#[test]
+fn a_link_that_leads_nowhere_is_named_and_loses_no_rows_in_silence() {
+    let shop = shop(&[("a.csv", b"id,name\n1,Ada\n")]);
+    std::os::unix::fs::symlink("/nonexistent/b.csv", shop.sandbox.path("lake/t/b.csv")).unwrap();
+    let said = shop.run(["mask"]).expect_code(1).stderr();
+    assert!(said.contains("leads nowhere") && said.contains("lake/t/b.csv"), "{said}");
+    assert!(shop.version().is_none());
+}
+
+#[test]
+fn a_csv_file_that_was_cut_off_inside_quotes_is_refused() {
+    let shop = shop(&[("a.csv", b"id,name\n1,\"Ann\n2,Bob\n")]);
+    let said = shop.run(["mask"]).expect_code(1).stderr();
+    assert!(said.contains("ends inside quotes") && said.contains("a.csv") && !said.contains("Ann"), "{said}");
+    let whole = self::shop(&[("a.csv", b"id,name\n1,\"Ann \"\"A\"\"\nLee\"\n2,Bob\n")]);
+    whole.run(["mask"]).ok();
+    assert_eq!(whole.masked_column("t", "id"), [some("1"), some("2")]);
+}
+
+#[test]
+fn old_timestamps_far_away_stay_the_dates_they_are() {
+    let sandbox = Sandbox::new();
+    sandbox.write("raw/t/none", "");
+    std::fs::remove_file(sandbox.path("raw/t/none")).unwrap();
+    let made = Command::new(python::interpreter())
+        .arg("-c")
+        .arg(
+            "import sys, datetime as d, pyarrow as pa, pyarrow.parquet as pq\n\
+             days = [d.datetime(9999, 12, 31, 23, 59, 59, 999999), d.datetime(1, 1, 1), d.datetime(2024, 2, 29, 1, 2, 3, 4), None]\n\
+             t = pa.table({'id': [1, 2, 3, 4], 'at': pa.array(days, pa.timestamp('us')), 'name': ['a', 'b', 'c', 'd']})\n\
+             pq.write_table(t, sys.argv[1], use_deprecated_int96_timestamps=True)",
+        )
+        .arg(sandbox.path("raw/t/a.parquet"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    sandbox.write(
+        "saltlake.toml",
+        "[lake]\nlocation = \"raw\"\n[masked]\nlocation = \"masked\"\n\
+         [columns.t]\nid = \"keep\"\nat = \"keep\"\nname = \"mask_redact\"\n",
+    );
+    sandbox.run(["mask"]).ok();
+    let dates = |database: &str| {
+        let sql = format!("SELECT at FROM {database}.t ORDER BY id");
+        sandbox.run(["query", &sql, "--format", "csv"]).ok().stdout()
+    };
+    assert!(dates("dataset").contains("9999-12-31T23:59:59.999999"), "{}", dates("dataset"));
+    assert_eq!(dates("dataset"), dates("dataset_masked"));
+    // Written through the engine, too, and not only copied.
+    sandbox.write("s.sql", "CREATE TABLE dataset_masked.u AS SELECT id, at FROM dataset.t WHERE id > 0");
+    sandbox.run(["run", "s.sql"]).ok();
+    let written =
+        sandbox.run(["query", "SELECT at FROM dataset_masked.u ORDER BY id", "--format", "csv"]).ok().stdout();
+    assert_eq!(dates("dataset"), written);
+}
+
+#[test]
+fn a_boolean_is_hidden_whole() {
+    let sandbox = Sandbox::new();
+    let sql = "SELECT mask_partial(true, 1, 1) AS yes, mask_partial(1 = 2, 1, 1) AS no";
+    let said = sandbox.run(["query", sql, "--format", "csv"]).ok().stdout();
+    assert_eq!(said, "yes,no\n****,****\n");
+}
+
+#[test]
+fn clauses_of_create_table_that_would_be_ignored_are_refused() {
+    let shop = shop(&[("a.csv", b"id,name\n1,Ada\n")]);
+    for clause in ["COMMENT 'x'", "PARTITION BY id", "CLUSTER BY (id)", "LOCATION 's3://b/x/'", "STORED AS ORC"] {
+        let run = shop.script(&format!("CREATE TABLE dataset_masked.u {clause} AS SELECT id FROM dataset.t"));
+        assert_eq!(run.code(), Some(2), "{clause}\n{}", run.stderr());
+    }
+    shop.script("CREATE OR REPLACE TABLE dataset_masked.u WITH (format = 'PARQUET') AS SELECT id FROM dataset.t").ok();
+}

@@ -161,7 +161,7 @@ async fn write_file(stream: SendableRecordBatchStream, format: Format, path: &Pa
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
-    let file = std::fs::File::create(&part).map_err(fault)?;
+    let file = std::fs::File::create_new(&part).map_err(fault)?;
     let mut out = std::io::BufWriter::new(file);
     let written = write(stream, format, &mut out).await;
     let written =

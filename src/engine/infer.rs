@@ -35,6 +35,7 @@ fn fault(files: &TableFiles, file: &LakeFile, message: &'static str) -> Error {
 /// The columns that a CSV file's header names, in its order. Every one is text: a guess from the first lines would turn
 /// `0123` into 123.
 pub(super) async fn csv_columns(files: &TableFiles, file: &LakeFile) -> Result<SchemaRef> {
+    check_csv_end(files, file).await?;
     let (store, location) = (&files.store, &file.meta.location);
     let head = store.objects().get_range(location, 0..file.meta.size.min(HEADER_BYTES)).await;
     let head = head.map_err(|error| store.fault(&error, Some(location), "cannot read a file"))?;
@@ -53,6 +54,29 @@ pub(super) async fn csv_columns(files: &TableFiles, file: &LakeFile) -> Result<S
         Field::new(name, DataType::Utf8, true)
     });
     Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+}
+
+/// Refuses a CSV file that ends inside quotes: it was cut off, and the reader would take its last rows for one cell.
+async fn check_csv_end(files: &TableFiles, file: &LakeFile) -> Result<()> {
+    let mut text = whole(&files.store, &file.meta, files.gzip).await?;
+    let mut open = false;
+    loop {
+        let chunk = text.fill_buf().map_err(|_| {
+            fault(files, file, "a CSV file cannot be read to its end").hint("it may be cut off: write it again")
+        })?;
+        if chunk.is_empty() {
+            break;
+        }
+        let quotes = chunk.iter().filter(|byte| **byte == b'"').count();
+        open ^= quotes % 2 == 1;
+        let read = chunk.len();
+        text.consume(read);
+    }
+    if open {
+        return Err(fault(files, file, "a CSV file ends inside quotes")
+            .hint("it may be cut off: write it again; a quote inside a quoted field is doubled"));
+    }
+    Ok(())
 }
 
 /// Whether the first line of a CSV file can be column names. A line of data taken for names would put cells into

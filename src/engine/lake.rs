@@ -206,8 +206,9 @@ fn partition_folders(relative: &str) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
+/// Undoes percent-encoding. What does not decode to UTF-8 stays as it is written: no two values become one.
 fn decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
 /// Groups the objects below a lake's root by their first folder: each is a table.

@@ -110,6 +110,11 @@ impl Store {
     pub async fn list(&self, relative: &str) -> Result<Vec<ObjectMeta>> {
         let prefix = if relative.is_empty() { self.root.clone() } else { self.path(relative)? };
         let prefix = (!prefix.as_ref().is_empty()).then_some(prefix);
+        if let (Location::Folder(_), Some(prefix)) = (&self.location, &prefix)
+            && let Some(folder) = self.file(prefix)
+        {
+            reject_dangling(&folder)?;
+        }
         let listed: Result<Vec<_>, _> = self.objects().list(prefix.as_ref()).try_collect().await;
         let mut objects = listed.map_err(|error| self.fault(&error, prefix.as_ref(), "cannot list a location"))?;
         objects.sort_by(|a, b| a.location.as_ref().cmp(b.location.as_ref()));
@@ -283,6 +288,29 @@ pub(crate) fn io_kind(kind: std::io::ErrorKind) -> &'static str {
         K::AlreadyExists => "exists already",
         _ => "the operating system reported an error",
     }
+}
+
+/// A link that leads nowhere would be left out of a listing in silence, and its rows with it.
+fn reject_dangling(folder: &FilePath) -> Result<()> {
+    // What cannot be read here, the listing itself reports.
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        // Hidden names belong to no table.
+        if name.as_encoded_bytes().first().is_some_and(|first| matches!(first, b'_' | b'.')) {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => reject_dangling(&entry.path())?,
+            Ok(kind) if kind.is_symlink() && std::fs::metadata(entry.path()).is_err() => {
+                return Err(Error::failed("a link in the lake leads nowhere")
+                    .with("link", &entry.path().display())
+                    .hint("mend the link or delete it: the rows behind it would be missing"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The object path of an absolute folder. `object_store` wants it without its leading slash.

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::catalog::{Session, TableProvider};
@@ -19,6 +19,7 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::Int96Coercer;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
@@ -48,6 +49,10 @@ const FOOTERS_AT_ONCE: usize = 16;
 
 /// Bytes of a file's end that are read at once, in the hope that they hold the whole footer.
 const FOOTER_BYTES: usize = 64 * 1024;
+
+/// The unit of Spark's and Hive's old INT96 timestamps. In nanoseconds, dates outside 1677 to 2262 (9999-12-31, say) would
+/// wrap to others in silence; Spark itself writes microseconds.
+const INT96_UNIT: &str = "us";
 
 /// The first column of a DMS change file: `I`, `U` or `D`.
 pub const DMS_OPERATION: &str = "Op";
@@ -254,7 +259,10 @@ fn partition_fields(columns: &[String]) -> Vec<FieldRef> {
 fn reader_of(files: &TableFiles) -> Arc<dyn FileFormat> {
     let compression = if files.gzip { FileCompressionType::GZIP } else { FileCompressionType::UNCOMPRESSED };
     match files.format {
-        TableFormat::Parquet => Arc::new(ParquetFormat::new().with_force_view_types(false)),
+        TableFormat::Parquet => {
+            let format = ParquetFormat::new().with_force_view_types(false);
+            Arc::new(format.with_coerce_int96(Some(INT96_UNIT.to_owned())))
+        }
         TableFormat::Csv => Arc::new(
             CsvFormat::default()
                 .with_has_header(files.csv_header)
@@ -336,7 +344,15 @@ async fn read_footer(store: &Store, meta: &ObjectMeta) -> parquet::errors::Resul
         .with_prefetch_hint(Some(FOOTER_BYTES))
         .load_and_finish(fetch, meta.size)
         .await?;
-    ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+    let metadata = Arc::new(metadata);
+    let footer = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+    let schema = metadata.file_metadata().schema_descr();
+    match Int96Coercer::new(schema, footer.schema(), &TimeUnit::Microsecond).coerce() {
+        Some(coerced) => {
+            ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(coerced)))
+        }
+        None => Ok(footer),
+    }
 }
 
 /// Byte ranges of one object, for the footer's reader.

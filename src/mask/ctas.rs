@@ -2,6 +2,9 @@
 
 use sqlparser::ast::{CreateTable, CreateTableOptions, Expr, Query, SqlOption, Statement as Ast, Value};
 
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+
 use crate::engine::statement::table_name;
 use crate::engine::target::Target;
 use crate::error::{Error, Result, Said};
@@ -79,14 +82,21 @@ pub fn read(ast: &Ast, sql: &str, target: &Target) -> Result<Option<CreateMasked
     Ok(Some(masked))
 }
 
+/// Refuses every clause that is not read, since one that is left out in silence is not what its writer meant.
 fn reject_extras(create: &CreateTable, table: &TableName) -> Result<()> {
-    if create.temporary || create.external || !create.columns.is_empty() || !create.constraints.is_empty() {
-        return Err(Error::usage(
-            "CREATE TABLE … AS SELECT takes no column list and is neither temporary nor external",
-        )
-        .with("table", table));
+    let plain = Parser::parse_sql(&GenericDialect {}, "CREATE TABLE t AS SELECT 1").ok().and_then(|mut all| all.pop());
+    if let Some(Ast::CreateTable(mut plain)) = plain {
+        plain.name.clone_from(&create.name);
+        plain.query.clone_from(&create.query);
+        plain.table_options.clone_from(&create.table_options);
+        (plain.if_not_exists, plain.or_replace) = (create.if_not_exists, create.or_replace);
+        if plain == *create {
+            return Ok(());
+        }
     }
-    Ok(())
+    Err(Error::usage("CREATE TABLE here is CREATE [OR REPLACE] TABLE [IF NOT EXISTS] name [WITH (…)] AS SELECT …")
+        .with("table", table)
+        .hint("leave the other clauses out; options such as partitioned_by go into WITH (…)"))
 }
 
 fn apply_option(masked: &mut CreateMasked, key: &str, value: &Expr, target: &Target) -> Result<()> {

@@ -84,6 +84,8 @@ impl ScalarUDFImpl for MaskPartial {
         let last = scalar_argument(INFO.name, &args, 2)?;
         let shown = Shown::from_literals(&|position| if position == 1 { first } else { last })?;
         map_cells(value_argument(INFO.name, &args)?, |cells| {
+            // One letter of `true` or `false` tells which it is.
+            let shown = if cells.data_type() == &DataType::Boolean { Shown { first: 0, last: 0 } } else { shown };
             write_cells(cells, |value, masked| mask_partial(value, shown, masked))
         })
     }
