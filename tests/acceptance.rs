@@ -307,3 +307,21 @@ fn clauses_of_create_table_that_would_be_ignored_are_refused() {
     }
     shop.script("CREATE OR REPLACE TABLE dataset_masked.u WITH (format = 'PARQUET') AS SELECT id FROM dataset.t").ok();
 }
+
+#[test]
+fn a_published_table_that_shows_a_newly_reported_column_is_told() {
+    let shop = Shop::new()
+        .file("t/a.csv", "id,name\n1,Ada\n")
+        .file("u/a.csv", "id,mail\n1,ada@example.com\n")
+        .declared("t", &[("id", "keep"), ("name", "keep")])
+        .declared("u", &[("id", "keep"), ("mail", "mask_email")]);
+    shop.run(["mask"]).ok();
+    let mut shop = shop.reported("t", &[("NAME", "$.name")]);
+    shop.change_settings("\"name\" = \"keep\"", "\"name\" = \"salt_hash\"");
+    let run = shop.script("CREATE TABLE dataset_masked.u AS SELECT id, mask_email(mail) AS mail FROM dataset.u").ok();
+    let said = run.stderr();
+    assert!(said.contains("should be masked again") && said.contains("dataset.t.name"), "{said}");
+    shop.run(["mask"]).ok();
+    let run = shop.script("CREATE TABLE dataset_masked.u AS SELECT id, mask_email(mail) AS mail FROM dataset.u").ok();
+    assert!(!run.stderr().contains("should be masked again"), "{}", run.stderr());
+}

@@ -21,7 +21,7 @@ use crate::engine::progress::Progress;
 use crate::engine::statement::{Statement, keys_of, relations_of, table_name};
 use crate::engine::target::{Target, reject_foreign};
 use crate::engine::{Hold, interruptible};
-use crate::error::{Error, Result, Said};
+use crate::error::{Error, ErrorKind, Result, Said};
 use crate::mask::verify::{Claim, Verified, verify};
 use crate::mask::{CreateMasked, MaskedTable, Masking, Passage, ctas};
 use crate::model::{ColumnRef, TableName};
@@ -266,6 +266,36 @@ impl<'a> Run<'a> {
         session(self.app, &self.raw, Arc::new(masked))
     }
 
+    fn means(&self) -> Result<(SessionContext, PartFiles, Kept)> {
+        let parts = PartFiles::new(self.target.clone(), self.hold.run(), self.app.engine.io().clone());
+        let passage = Kept { columns: kept_columns(&self.decided.plan), published: self.published() };
+        Ok((self.context()?, parts, passage))
+    }
+
+    fn masking<'b>(&'b self, context: &'b SessionContext, parts: &'b PartFiles, passage: &'b Kept) -> Masking<'b> {
+        let (engine, raw) = (&self.app.engine, self.raw.as_ref());
+        Masking { engine, context, raw, parts, passage, progress: Arc::clone(&self.progress) }
+    }
+
+    /// Says which published tables, that this run does not touch, show what today's plan does not keep.
+    async fn warn_of_stale(&self) -> Result<()> {
+        let (context, parts, passage) = self.means()?;
+        let masking = self.masking(&context, &parts, &passage);
+        for (name, table) in self.current.iter().flat_map(|current| &current.tables) {
+            let touched =
+                self.dropped.contains(name) || self.staged.iter().any(|(staged, _)| staged.table.table() == name);
+            if touched {
+                continue;
+            }
+            if let Err(error) = masking.check_again(&TableName::new(&self.target.database, name), &table.query).await
+                && error.kind() == ErrorKind::Refused
+            {
+                self.app.engine.warn(format!("a published table, left as it was, should be masked again: {error}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes one masked table.
     pub(super) async fn create(&mut self, create: &CreateMasked) -> Result<()> {
         let name = create.table.table();
@@ -275,19 +305,9 @@ impl<'a> Run<'a> {
         if self.staged.iter().any(|(table, _)| table.table == create.table) {
             return Err(Error::usage("the same run creates a masked table twice").with("table", &create.table));
         }
-        let context = self.context()?;
-        let parts = PartFiles::new(self.target.clone(), self.hold.run(), self.app.engine.io().clone());
-        let passage = Kept { columns: kept_columns(&self.decided.plan), published: self.published() };
         let line = ProgressLine::show(&self.progress);
-        let masking = Masking {
-            engine: &self.app.engine,
-            context: &context,
-            raw: &self.raw,
-            parts: &parts,
-            passage: &passage,
-            progress: Arc::clone(&self.progress),
-        };
-        let table = masking.create(create).await?;
+        let (context, parts, passage) = self.means()?;
+        let table = self.masking(&context, &parts, &passage).create(create).await?;
         drop(line);
         self.dropped.remove(name);
         self.staged.push((table, create.clone()));
@@ -313,7 +333,11 @@ impl<'a> Run<'a> {
     /// Proves every table from a fresh look at source and result, then switches the pointer.
     pub(super) async fn finish(self) -> Result<(Publication, Vec<(MaskedTable, Verified)>)> {
         let line = ProgressLine::show(&self.progress);
-        let proven = interruptible(Box::pin(self.prove())).await;
+        let proven = interruptible(Box::pin(async {
+            self.warn_of_stale().await?;
+            self.prove().await
+        }))
+        .await;
         drop(line);
         let proven = match proven {
             Ok(proven) => proven,

@@ -67,8 +67,7 @@ async fn check_csv_end(files: &TableFiles, file: &LakeFile) -> Result<()> {
         if chunk.is_empty() {
             break;
         }
-        let quotes = chunk.iter().filter(|byte| **byte == b'"').count();
-        open ^= quotes % 2 == 1;
+        open = chunk.iter().fold(open, |open, byte| open ^ (*byte == b'"'));
         let read = chunk.len();
         text.consume(read);
     }

@@ -191,6 +191,15 @@ impl Masking<'_> {
         Err(error.hint("mask them in the query, leave them out, or declare them in `[columns]` of saltlake.toml"))
     }
 
+    /// Whether the statement that made a published table would still be let pass.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Refused`] if not; another kind if it cannot be planned any more.
+    pub async fn check_again(&self, table: &TableName, sql: &str) -> Result<()> {
+        let plan = self.plan_published(sql).await?;
+        self.check_passage(&plan, table)
+    }
+
     /// Refuses to read a masked table of an earlier run that shows what may not pass any more.
     async fn check_published(&self, plan: &LogicalPlan, table: &TableName) -> Result<()> {
         let mut seen = BTreeSet::new();
