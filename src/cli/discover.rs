@@ -80,12 +80,12 @@ fn table(found: &Findings) -> String {
     text
 }
 
-/// The end of a path, which is what tells documents apart.
+/// A file's name, cut if it is long: Firehose begins it with the stream and the time.
 fn short(origin: &str) -> String {
     const SHOWN: usize = 28;
     let name = crate::model::printable(origin.rsplit('/').next().unwrap_or(origin));
-    match name.chars().count().checked_sub(SHOWN) {
-        Some(cut) if cut > 1 => format!("…{}", name.chars().skip(cut).collect::<String>()),
-        _ => name,
+    if name.chars().count() <= SHOWN + 1 {
+        return name;
     }
+    format!("{}…", name.chars().take(SHOWN).collect::<String>())
 }
