@@ -18,7 +18,7 @@ use crate::support::moto::{ENDPOINT_VARIABLE, REGION, moto};
 use crate::support::shelf::Shelf;
 
 /// Tells a process that it is one that `apart` started.
-const APART: &str = "SALTLAKE_TEST_APART";
+const APART: &str = "TESTS_APART";
 
 /// The masked location's name below the shelf: nothing that S3 or a path would have to change.
 pub(super) const MASKED: &str = "ma sked+%41ü/";

@@ -11,7 +11,7 @@
 //! - On a folder, a reader that resolves `masked/versions/current` once reads all three tables below it. Nothing is
 //!   tolerated: replaced versions stay for the grace period.
 //!
-//! The moments depend on the machine; the choices do not: `SALTLAKE_KILL_SEED` repeats them.
+//! The moments depend on the machine; the choices do not: `TESTS_KILL_SEED` repeats them.
 
 mod ground;
 mod reader;
@@ -53,8 +53,8 @@ impl Strikes {
 }
 
 fn seed() -> u64 {
-    match std::env::var("SALTLAKE_KILL_SEED") {
-        Ok(text) => text.parse().expect("SALTLAKE_KILL_SEED is a number"),
+    match std::env::var("TESTS_KILL_SEED") {
+        Ok(text) => text.parse().expect("TESTS_KILL_SEED is a number"),
         Err(_) => rand::random(),
     }
 }

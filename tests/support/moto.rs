@@ -26,7 +26,7 @@ pub(crate) struct Moto {
 }
 
 /// Names the server to a process that a test starts.
-pub(crate) const ENDPOINT_VARIABLE: &str = "SALTLAKE_TEST_MOTO";
+pub(crate) const ENDPOINT_VARIABLE: &str = "TESTS_MOTO";
 
 /// The server of this test process.
 pub(crate) fn moto() -> &'static Moto {

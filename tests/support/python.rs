@@ -18,7 +18,7 @@ pub(crate) fn interpreter() -> PathBuf {
 /// Same rule as in `scripts/test-services`.
 fn folder() -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(folder) = set("SALTLAKE_TEST_VENV") {
+    if let Some(folder) = set("TESTS_VENV") {
         return PathBuf::from(folder);
     }
     let cache = match set("XDG_CACHE_HOME") {
