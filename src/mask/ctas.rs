@@ -1,7 +1,6 @@
 //! `CREATE TABLE … WITH (…) AS SELECT …` in Athena's spelling.
 
 use sqlparser::ast::{CreateTable, CreateTableOptions, Expr, Query, SqlOption, Statement as Ast, Value};
-
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 

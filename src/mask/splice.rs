@@ -43,6 +43,7 @@ use crate::error::{Error, Result, Said};
 
 /// Rows decoded, masked and encoded at a time.
 const BATCH_ROWS: usize = 16 * 1024;
+
 /// One column of the output.
 #[derive(Clone, Debug)]
 pub(super) enum Output {
