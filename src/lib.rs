@@ -25,6 +25,7 @@ pub mod cli;
 pub mod discover;
 pub mod engine;
 pub mod error;
+pub mod grant;
 pub mod mask;
 pub mod model;
 pub mod plan;
