@@ -15,6 +15,7 @@ pub mod lake;
 pub mod manifest;
 mod named;
 pub mod part;
+pub mod policy;
 pub mod progress;
 pub(crate) mod schema;
 mod spill;
