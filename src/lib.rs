@@ -30,4 +30,5 @@ pub mod mask;
 pub mod model;
 pub mod plan;
 pub mod publish;
+pub mod query;
 pub mod settings;

@@ -69,6 +69,43 @@ pub fn engine_fault(error: &DataFusionError) -> Error {
     }
 }
 
+/// The SQLSTATE code of an engine error, by its kind alone.
+pub fn sqlstate(error: &DataFusionError) -> &'static str {
+    if find::<Error>(error).is_some() {
+        return "58000";
+    }
+    if let Some(arrow) = find::<ArrowError>(error) {
+        return arrow_state(arrow);
+    }
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => sqlstate(inner),
+        DataFusionError::Shared(inner) => sqlstate(inner),
+        DataFusionError::Collection(all) => all.first().map_or("XX000", sqlstate),
+        DataFusionError::SQL(..) => "42601",
+        DataFusionError::Plan(text) if text.starts_with("table '") && text.ends_with(" not found") => "42P01",
+        DataFusionError::Plan(_) => "42000",
+        DataFusionError::SchemaError(..) => "42703",
+        DataFusionError::NotImplemented(_) => "0A000",
+        DataFusionError::ResourcesExhausted(_) => "53200",
+        DataFusionError::ArrowError(arrow, _) => arrow_state(arrow),
+        DataFusionError::ParquetError(_) | DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => "58030",
+        DataFusionError::Execution(_) => "22000",
+        _ => "XX000",
+    }
+}
+
+fn arrow_state(error: &ArrowError) -> &'static str {
+    match error {
+        ArrowError::CastError(_) => "22018",
+        ArrowError::ParseError(_) => "22007",
+        ArrowError::ArithmeticOverflow(_) => "22003",
+        ArrowError::DivideByZero => "22012",
+        ArrowError::NotYetImplemented(_) => "0A000",
+        ArrowError::IoError(..) | ArrowError::ParquetError(_) => "58030",
+        _ => "22000",
+    }
+}
+
 fn external_fault(error: &DataFusionError) -> Error {
     if let Some(io) = find::<std::io::Error>(error) {
         return io_fault(io);

@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use saltlake_udfs::{KeyId, KeyRing};
@@ -347,7 +348,35 @@ impl Engine {
         Ok(context)
     }
 
-    fn session_config(&self) -> SessionConfig {
+    /// The resources of a role's session: memory of its own, the engine's spill folder, and no object store, so that no
+    /// plan of it can read or write a file by itself.
+    ///
+    /// # Errors
+    /// If they cannot be set up.
+    pub fn role_resources(&self, memory_bytes: Option<u64>) -> Result<Arc<RuntimeEnv>> {
+        let bytes = memory_bytes.unwrap_or(self.settings.engine.memory_bytes);
+        let memory = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let pool = TrackConsumersPool::new(FairSpillPool::new(memory), std::num::NonZeroUsize::MIN);
+        let mode = match &self.spill {
+            Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
+            None => DiskManagerMode::Disabled,
+        };
+        RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
+            .with_object_store_registry(Arc::new(NoStores))
+            .build_arc()
+            .map_err(|error| fault::engine_fault(&error))
+    }
+
+    /// The masking functions under these keys alone, each loaded already. None without a key: whoever may compute a token
+    /// can build a dictionary.
+    pub fn masking_functions(&self, keys: &BTreeSet<KeyId>) -> Vec<Arc<datafusion::logical_expr::ScalarUDF>> {
+        if keys.is_empty() { Vec::new() } else { saltlake_udfs::all_functions(&Arc::new(self.ring.only(keys))) }
+    }
+
+    /// The configuration of every session.
+    pub fn session_config(&self) -> SessionConfig {
         let mut config = SessionConfig::new()
             .with_default_catalog_and_schema(CATALOG, &self.settings.masked.database)
             .with_information_schema(true)
@@ -405,6 +434,24 @@ impl Engine {
             .lock()
             .map(|mut warnings| std::mem::take(&mut *warnings).into_iter().collect())
             .unwrap_or_default()
+    }
+}
+
+/// A registry that knows no object store.
+#[derive(Debug)]
+struct NoStores;
+
+impl ObjectStoreRegistry for NoStores {
+    fn register_store(
+        &self,
+        _: &url::Url,
+        _: Arc<dyn object_store::ObjectStore>,
+    ) -> Option<Arc<dyn object_store::ObjectStore>> {
+        None
+    }
+
+    fn get_store(&self, _: &url::Url) -> datafusion::common::Result<Arc<dyn object_store::ObjectStore>> {
+        Err(fault::external(Error::refused("a role's session reads no files by itself")))
     }
 }
 

@@ -68,6 +68,16 @@ impl KeyRing {
         }
     }
 
+    /// A ring that holds these of the keys alone, as far as they are here.
+    #[must_use]
+    pub fn only<'a>(&self, ids: impl IntoIterator<Item = &'a KeyId>) -> Self {
+        let ring = Self::default();
+        if let Ok(mut keys) = ring.keys.write() {
+            keys.extend(ids.into_iter().filter_map(|id| Some((id.clone(), self.get(id.as_str())?))));
+        }
+        ring
+    }
+
     /// Finds a key.
     pub fn get(&self, id: &str) -> Option<Arc<MaskKey>> {
         let keys = self.keys.read().ok()?;

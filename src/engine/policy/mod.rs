@@ -21,12 +21,14 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Column, Result as EngineResult};
 use datafusion::datasource::{TableType, provider_as_source};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, cast};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, cast,
+};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 
-pub use self::fence::Passed;
 use self::fence::FenceExec;
+pub use self::fence::Passed;
 use self::leakproof::is_leakproof;
 use self::plain::plain;
 use super::fault::engine_fault;
@@ -192,5 +194,3 @@ impl PolicyTable {
         super::fault::external(fence::behind(&self.name, &engine_fault(error)))
     }
 }
-
-

@@ -1,0 +1,184 @@
+//! Which statements a role may run. What is not listed is refused.
+
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SQLOptions;
+use datafusion::sql::parser::{DFParser, Statement};
+use sqlparser::ast::{SetExpr, Statement as Ast};
+use sqlparser::dialect::GenericDialect;
+
+use super::fault::coded;
+use crate::error::{Error, Result, Said};
+
+/// What a statement of a role does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It reads: a query, SHOW TABLES, SHOW COLUMNS, SHOW FUNCTIONS, DESCRIBE.
+    Read,
+    /// EXPLAIN of a query, in its plain form.
+    Explain,
+    /// CREATE TABLE … AS.
+    Create,
+    /// UNLOAD (…) TO.
+    Unload,
+}
+
+impl Kind {
+    /// Its name in the audit log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Explain => "explain",
+            Self::Create => "create table",
+            Self::Unload => "unload",
+        }
+    }
+}
+
+/// Parses one statement with the engine's own parser, so that nothing is judged by another parser than the one that
+/// plans it, and says what it does.
+///
+/// # Errors
+/// Usage if it cannot be parsed or is not one statement; refused if a role may not run it.
+pub fn gate(text: &str) -> Result<(Statement, Kind)> {
+    let parsed = DFParser::parse_sql_with_dialect(text, &GenericDialect {});
+    let mut statements = parsed.map_err(|error| super::role_planning_fault(&error))?;
+    let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+        return Err(Error::usage("one statement at a time"));
+    };
+    let kind = kind_of(&statement).ok_or_else(|| refusal(&statement))?;
+    Ok((statement, kind))
+}
+
+fn kind_of(statement: &Statement) -> Option<Kind> {
+    match statement {
+        Statement::Statement(ast) => kind_of_ast(ast),
+        Statement::Explain(explain) => {
+            let options = &explain.options;
+            let plain = !options.analyze
+                && !options.verbose
+                && options.format.is_none()
+                && options.analyze_level.is_none()
+                && options.analyze_categories.is_none()
+                && options.show_statistics.is_none();
+            let reads =
+                matches!(explain.statement.as_ref(), Statement::Statement(ast) if kind_of_ast(ast) == Some(Kind::Read));
+            (plain && reads).then_some(Kind::Explain)
+        }
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => None,
+    }
+}
+
+fn kind_of_ast(ast: &Ast) -> Option<Kind> {
+    match ast {
+        Ast::Query(query) => is_reading(&query.body).then_some(Kind::Read),
+        Ast::ShowTables { .. } | Ast::ShowColumns { .. } | Ast::ShowFunctions { .. } | Ast::ExplainTable { .. } => {
+            Some(Kind::Read)
+        }
+        Ast::CreateTable(create) if create.query.is_some() => Some(Kind::Create),
+        Ast::Unload { query: Some(_), .. } => Some(Kind::Unload),
+        _ => None,
+    }
+}
+
+/// Whether the body of a query holds nothing but queries. The plan is looked through as well, by [`check_plan`].
+fn is_reading(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(select) => select.into.is_none(),
+        SetExpr::Query(query) => is_reading(&query.body),
+        SetExpr::SetOperation { left, right, .. } => is_reading(left) && is_reading(right),
+        SetExpr::Values(_) | SetExpr::Table(_) => true,
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => false,
+    }
+}
+
+fn refusal(statement: &Statement) -> Error {
+    let text = statement.to_string();
+    let first: String = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_uppercase();
+    coded(Error::refused("a role may not run this statement"), "42501").with("statement", &Said(&first)).hint(
+        "a role may run SELECT, EXPLAIN (in its plain form), SHOW TABLES, SHOW COLUMNS, DESCRIBE, and CREATE TABLE AS \
+             and UNLOAD into its own locations",
+    )
+}
+
+/// The second look, at what was planned: nothing in it creates, changes, sets or copies.
+///
+/// # Errors
+/// Refused, naming what it found.
+pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
+    let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let denied = |_: DataFusionError| coded(Error::refused("a role may only read"), "42501");
+    options.verify_plan(plan).map_err(denied)?;
+    match plan {
+        LogicalPlan::Analyze(_) => Err(coded(Error::refused("a role may not run EXPLAIN ANALYZE"), "42501")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn what_reads_is_allowed() {
+        for (sql, kind) in [
+            ("SELECT 1", Kind::Read),
+            ("WITH a AS (SELECT 1) SELECT * FROM a UNION SELECT 2", Kind::Read),
+            ("VALUES (1)", Kind::Read),
+            ("SHOW TABLES", Kind::Read),
+            ("SHOW COLUMNS FROM t", Kind::Read),
+            ("DESCRIBE t", Kind::Read),
+            ("EXPLAIN SELECT 1", Kind::Explain),
+            ("CREATE TABLE a.b WITH (format = 'PARQUET') AS SELECT 1", Kind::Create),
+            ("UNLOAD (SELECT 1) TO 's3://b/p/' WITH (format = 'PARQUET')", Kind::Unload),
+        ] {
+            assert_eq!(gate(sql).map(|(_, kind)| kind).unwrap(), kind, "{sql}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_refused() {
+        for sql in [
+            "EXPLAIN ANALYZE SELECT 1",
+            "EXPLAIN VERBOSE SELECT 1",
+            "EXPLAIN FORMAT TREE SELECT 1",
+            "EXPLAIN FORMAT pgjson SELECT 1",
+            "EXPLAIN EXPLAIN SELECT 1",
+            "SET datafusion.execution.batch_size = 1",
+            "RESET datafusion.execution.batch_size",
+            "SHOW ALL",
+            "SHOW datafusion.execution.batch_size",
+            "SHOW CREATE TABLE t",
+            "CREATE VIEW v AS SELECT 1",
+            "CREATE TABLE t (a INT)",
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+            "CREATE SCHEMA s",
+            "CREATE DATABASE d",
+            "CREATE FUNCTION f(x INT) RETURNS INT RETURN x",
+            "DROP TABLE t",
+            "DROP VIEW t",
+            "INSERT INTO t VALUES (1)",
+            "UPDATE t SET a = 1",
+            "DELETE FROM t",
+            "COPY (SELECT 1) TO '/tmp/x.csv'",
+            "COPY t TO '/tmp/x.csv'",
+            "PREPARE p AS SELECT 1",
+            "EXECUTE p",
+            "DEALLOCATE p",
+            "SELECT 1 INTO t",
+            "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
+            "ALTER TABLE t ADD COLUMN a INT",
+            "TRUNCATE TABLE t",
+            "BEGIN",
+            "USE s",
+            "EXPLAIN COPY t TO 'x'",
+            "EXPLAIN INSERT INTO t VALUES (1)",
+            "EXPLAIN CREATE TABLE a AS SELECT 1",
+        ] {
+            let error = gate(sql).map(|(_, kind)| kind).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Refused | ErrorKind::Usage), "{sql}: {error}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Stage 6: reading the lake under a role's rights.
+//!
+//! In: the lake's databases, [`Grants`](crate::grant), one role. Out: a [`RoleSession`] that answers statements.
+//!
+//! INVARIANT: a session is built for its role, not restricted afterwards: it has the role's tables, the functions that
+//! are listed in [`functions`], an information schema of its own, and no object store.
+//! INVARIANT: every table of a role stands behind a barrier, [`crate::engine::policy`].
+//! INVARIANT: no error of a role's statement holds a value: a code, a place and names.
+
+mod capped;
+mod convert;
+mod fault;
+pub mod functions;
+mod gate;
+mod session;
+mod tables;
+
+pub use self::fault::{role_fault, role_planning_fault};
+pub use self::gate::{Kind, gate};
+pub use self::session::{Answer, Barrier, Limits, Planned, RoleSession};
+pub use self::tables::Rights;
