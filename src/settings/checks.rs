@@ -3,12 +3,12 @@
 use super::layers::Origin;
 use super::places::{is_within, path_is_within};
 use super::resolve::Reader;
-use super::{SecretRef, Settings};
+use super::{SecretRef, Settings, role_checks};
 use crate::error::{Error, Result, Said};
 use crate::model::Location;
 
 /// Database names that saltlake or the engine keeps for itself.
-const RESERVED_DATABASES: &[&str] = &["saltlake", "information_schema"];
+pub(super) const RESERVED_DATABASES: &[&str] = &["saltlake", "information_schema"];
 
 /// Checks what no single setting can tell.
 pub(super) fn check(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
@@ -16,7 +16,8 @@ pub(super) fn check(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
     check_tables_apart(settings, reader)?;
     check_masked_apart(settings, reader)?;
     check_spill_apart(settings, reader)?;
-    check_keys_apart(settings, reader)
+    check_keys_apart(settings, reader)?;
+    role_checks::check(settings, reader)
 }
 
 fn check_databases(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
@@ -73,7 +74,7 @@ fn check_tables_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
 }
 
 /// Every raw location: the lake's and those of tables with a place of their own.
-fn raw_locations(settings: &Settings) -> impl Iterator<Item = &Location> {
+pub(super) fn raw_locations(settings: &Settings) -> impl Iterator<Item = &Location> {
     settings.lake.location.iter().chain(settings.lake.tables.values().map(|table| &table.location))
 }
 
@@ -134,6 +135,6 @@ fn check_keys_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
     Ok(())
 }
 
-fn origin(reader: &Reader<'_>, path: &[&str]) -> Origin {
+pub(super) fn origin(reader: &Reader<'_>, path: &[&str]) -> Origin {
     reader.origin_of(&path.iter().map(|name| (*name).to_owned()).collect())
 }

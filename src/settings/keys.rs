@@ -3,6 +3,7 @@
 //!
 //! A path segment in capitals (`NAME`, `TABLE`) stands for a name that the user chooses.
 
+use super::names::is_wildcard;
 use super::value::Kind;
 
 /// One setting.
@@ -93,6 +94,17 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("columns.TABLE", "What becomes of single columns, by table. It wins over `[masks]`."),
     ("plan", "What the plan lets pass."),
     ("masked", "Where masked tables go. Never inside the raw lake, nor around it."),
+    ("grants", "Who may read what, as AWS Lake Formation has it. `[roles.NAME.select]` counts in addition."),
+    ("roles.NAME", "A role that a session acts in: what it reads and how it is bounded. Repeat the section for each."),
+    (
+        "roles.NAME.mask.TABLE",
+        "Columns that the role reads masked. The table is one's name, or `\"database.table\"`. Repeat the section for each.",
+    ),
+    (
+        "roles.NAME.select",
+        "What the role reads besides the grants, by table: one's name, `\"database.table\"` or `\"database.*\"`.",
+    ),
+    ("audit", "The log of every statement of a role."),
     ("engine", "Limits of the query engine."),
     ("aws", "Overrides of the usual AWS configuration: profiles, SSO, web identity, instance roles."),
     ("aws.endpoints", "Endpoints of single services."),
@@ -221,6 +233,67 @@ pub const KEYS: &[Key] = &[
     )
     .default(r#""1m""#),
     Key::new("masked.zstd_level", Kind::Integer { least: 1, most: 22 }, "The zstd level of masked files.").default("1"),
+    Key::new(
+        "grants.sources",
+        Kind::GrantSources,
+        "`lakeformation` for the live service; else files, folders or `s3://` prefixes with the AWS CLI's answers in \
+         JSON.",
+    )
+    .default("[]")
+    .examples(&[("grants.sources", r#"["lakeformation"]"#)]),
+    Key::new("grants.catalog", Kind::Account, "The AWS account whose catalog counts.")
+        .examples(&[("grants.catalog", r#""111122223333""#)]),
+    Key::new(
+        "grants.unmanaged",
+        Kind::Choice(&["deny", "allow"]),
+        "What a grant to `IAM_ALLOWED_PRINCIPALS` means: Lake Formation does not guard the table, and every role may \
+         read it, or none by that.",
+    )
+    .default(r#""deny""#),
+    Key::new("grants.default_role", Kind::Text, "The role of a session that names none.")
+        .examples(&[("grants.default_role", r#""analyst""#)]),
+    Key::new("grants.max_age", Kind::Duration, "Stored grants of Lake Formation that are older are not used.")
+        .default(r#""1d""#),
+    Key::new(
+        "roles.NAME.principal",
+        Kind::Text,
+        "Whose grants the role has: an ARN, or a name of your own that stored grants use.",
+    )
+    .examples(&[("roles.analyst.principal", r#""arn:aws:iam::111122223333:role/analyst""#)]),
+    Key::new("roles.NAME.groups", Kind::Texts, "Groups whose grants it has too.")
+        .default("[]")
+        .examples(&[("roles.analyst.groups", r#"["reporting"]"#)]),
+    Key::new("roles.NAME.full_access", Kind::Switch, "Whether it reads everything as it is, raw tables too.")
+        .default("false")
+        .examples(&[("roles.analyst.full_access", "false")]),
+    Key::new("roles.NAME.keys", Kind::Texts, "Names of `[keys]` with which it may compute masking functions.")
+        .default("[]")
+        .examples(&[("roles.analyst.keys", r#"["default"]"#)]),
+    Key::new("roles.NAME.locations", Kind::Locations, "Where it may write results. Apart from every table.")
+        .default("[]")
+        .examples(&[("roles.analyst.locations", r#"["results/analyst/"]"#)]),
+    Key::new("roles.NAME.memory", Kind::Size, "What one of its statements may hold in memory. If unset, the engine's.")
+        .examples(&[("roles.analyst.memory", r#""256MiB""#)]),
+    Key::new("roles.NAME.time", Kind::Duration, "How long one of its statements may run. If unset, without end.")
+        .examples(&[("roles.analyst.time", r#""10m""#)]),
+    Key::new(
+        "roles.NAME.mask.TABLE.COLUMN",
+        Kind::Expression,
+        "What the role reads instead of the column: an SQL expression on the raw row.",
+    )
+    .examples(&[("roles.analyst.mask.customer.mail", r#""mask_email(mail)""#)]),
+    Key::new(
+        "roles.NAME.select.TABLE",
+        Kind::Select,
+        "`\"*\"` for all of it, or `columns` or all `except` some, and the `rows` for which an SQL condition is true. A \
+         list of them gives each.",
+    )
+    .examples(&[
+        ("roles.analyst.select.orders", r#""*""#),
+        ("roles.analyst.select.customer", r#"{ except = ["birthday"], rows = "country = 'DE'" }"#),
+    ]),
+    Key::new("audit.folder", Kind::Folder, "The folder of the log.").default(r#""audit""#),
+    Key::new("audit.rotate", Kind::Size, "The size above which the log starts a new file.").default(r#""64MiB""#),
     Key::new("engine.memory", Kind::Size, "What sorts, joins and aggregates may hold in memory before they spill.")
         .default(r#""1GiB""#),
     Key::new("engine.threads", Kind::Integer { least: 0, most: 1024 }, "Worker threads; 0 for one per core.")
@@ -245,83 +318,6 @@ pub const KEYS: &[Key] = &[
     Key::new("aws.endpoints.secretsmanager", Kind::Url, "The endpoint of Secrets Manager.")
         .examples(&[("aws.endpoints.secretsmanager", r#""https://secretsmanager.example.com""#)]),
 ];
-
-/// What stands at a path.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Found {
-    /// A setting.
-    Key(&'static Key),
-    /// A table of settings.
-    Section,
-    /// Nothing we know.
-    Nothing,
-}
-
-/// Finds what stands at a path. A literal name wins over an open one: `masks.default` over `masks.IDENTIFIER`.
-pub(super) fn find<S: AsRef<str>>(path: &[S]) -> Found {
-    let matching = |key: &&Key| key.path.split('.').count() == path.len() && is_prefix(path, key.path);
-    let literal = KEYS.iter().filter(matching).find(|key| !key.path.rsplit('.').next().is_some_and(is_wildcard));
-    if let Some(key) = literal.or_else(|| KEYS.iter().find(matching)) {
-        return Found::Key(key);
-    }
-    if KEYS.iter().any(|key| is_prefix(path, key.path)) { Found::Section } else { Found::Nothing }
-}
-
-/// Whether a path is the beginning of a pattern, or all of it.
-fn is_prefix<S: AsRef<str>>(path: &[S], pattern: &str) -> bool {
-    let mut segments = pattern.split('.');
-    path.iter().all(|name| segments.next().is_some_and(|segment| is_wildcard(segment) || segment == name.as_ref()))
-}
-
-/// Whether a segment of a pattern stands for a name that the user chooses.
-pub(super) fn is_wildcard(segment: &str) -> bool {
-    segment.chars().all(|c| c.is_ascii_uppercase())
-}
-
-/// The names known below a path, each once, in their order. Open names are left out.
-fn names_below<S: AsRef<str>>(parent: &[S]) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    for key in KEYS.iter().filter(|key| is_prefix(parent, key.path)) {
-        if let Some(name) = key.path.split('.').nth(parent.len())
-            && !is_wildcard(name)
-            && !names.contains(&name)
-        {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// A hint for an unknown path: the nearest name beside it, else its home in another section, else all names.
-pub(super) fn suggest<S: AsRef<str>>(path: &[S]) -> String {
-    let Some((name, parent)) = path.split_last() else {
-        return String::from("see `saltlake init` for every setting");
-    };
-    let siblings = names_below(parent);
-    if let Some(nearest) = nearest(name.as_ref(), siblings.iter().copied()) {
-        return format!("did you mean `{nearest}`?");
-    }
-    let elsewhere = KEYS.iter().find(|key| key.path.rsplit('.').next() == Some(name.as_ref()));
-    match elsewhere {
-        Some(key) => format!("did you mean `{}`?", key.path),
-        None if siblings.is_empty() => {
-            let mut sections: Vec<&str> = KEYS.iter().filter_map(|key| key.path.split('.').next()).collect();
-            sections.dedup();
-            format!("sections are: {}", sections.join(", "))
-        }
-        None => format!("known here: {}", siblings.join(", ")),
-    }
-}
-
-/// The most similar candidate, if any is similar at all.
-pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    candidates
-        .map(|candidate| (strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase()), candidate))
-        .filter(|(similarity, _)| *similarity >= 0.5)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
-}
 
 /// Every variable of ours, with what it sets or means.
 pub(super) fn variables() -> Vec<(String, Option<&'static Key>)> {

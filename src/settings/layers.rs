@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::environment::Environment;
-use super::keys::{self, AWS_IGNORE_ENDPOINTS, AWS_VARIABLES, Found, KEYS, Key, is_wildcard};
-use super::value::Value;
+use super::keys::{self, AWS_IGNORE_ENDPOINTS, AWS_VARIABLES, KEYS, Key};
+use super::names::{self, Found, is_wildcard};
+use super::select;
+use super::value::{Kind, Value};
 use crate::error::{Error, Result, Said};
 
 /// What flags say about settings. The command line fills it; settings know nothing of clap.
@@ -152,7 +154,7 @@ impl Layers {
         for (name, value) in table {
             let origin = file.origin(name.span().start);
             path.push(name.get_ref().clone().into_owned());
-            match (keys::find(path), value.get_ref()) {
+            match (names::find(path), value.get_ref()) {
                 (Found::Nothing, _) => return Err(unknown_setting(path, &origin)),
                 (Found::Section, DeValue::Table(table)) => {
                     self.sections.insert(path.clone(), origin);
@@ -165,9 +167,9 @@ impl Layers {
                 }
                 (Found::Key(key), value) => {
                     let Some(read) = key.kind.read_toml(value) else {
-                        return Err(
-                            wrong_form(path, &origin, &key.kind.expected()).with("found", &Said(value.type_str()))
-                        );
+                        let error =
+                            wrong_form(path, &origin, &key.kind.expected()).with("found", &Said(value.type_str()));
+                        return Err(slip(key, value).into_iter().fold(error, Error::hint));
                     };
                     self.entries.insert(path.clone(), Entry { key, value: read, origin });
                 }
@@ -302,7 +304,7 @@ fn owned(path: &str) -> SettingPath {
 
 /// Finds the setting at a path, or says what is wrong.
 fn known_key(path: &SettingPath, origin: &Origin) -> Result<&'static Key> {
-    match keys::find(path) {
+    match names::find(path) {
         Found::Key(key) => Ok(key),
         Found::Section => Err(Error::usage("this is a section, not a setting")
             .with("setting", &Said(&show_path(path)))
@@ -315,7 +317,7 @@ fn unknown_setting(path: &SettingPath, origin: &Origin) -> Error {
     Error::usage("unknown setting")
         .with("setting", &Said(&show_path(path)))
         .with("in", origin)
-        .hint(keys::suggest(path))
+        .hint(names::suggest(path))
 }
 
 /// A setting whose value is of the wrong form. Never says the value.
@@ -324,6 +326,13 @@ pub(super) fn wrong_form(path: &SettingPath, origin: &Origin, expected: &str) ->
         .with("setting", &Said(&show_path(path)))
         .with("in", origin)
         .with("expected", &Said(expected))
+}
+
+/// What was likely meant by a value of the wrong form. Says names of members at most, never a value.
+fn slip(key: &Key, value: &DeValue<'_>) -> Option<String> {
+    let own = (key.kind == Kind::Select).then(|| select::slip(value)).flatten();
+    let dotted = || String::from("a name that holds a dot is quoted: `\"database.table\"`");
+    own.or_else(|| (key.is_open() && value.is_table()).then(dotted))
 }
 
 /// A path as TOML spells it: names that are not plain are quoted.

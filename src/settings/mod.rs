@@ -9,11 +9,15 @@ mod checks;
 mod environment;
 mod keys;
 mod layers;
+mod names;
 mod places;
 mod provenance;
 mod reference;
 mod resolve;
+mod role_checks;
+mod roles;
 mod secret;
+mod select;
 mod value;
 
 #[cfg(test)]
@@ -28,6 +32,8 @@ pub use keys::{KEYS, Key, SECTIONS};
 pub use layers::{Origin, Overrides};
 pub use provenance::Provenance;
 pub use reference::{file_template, reference_markdown};
+pub use roles::{AuditSettings, GrantsOrigin, GrantsSettings, RoleSettings};
+pub use select::{ColumnChoice, SelectRule};
 pub use value::Kind;
 
 use crate::error::{Error, Result};
@@ -50,7 +56,7 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) names the setting, the file and the line, or the variable or
     /// flag. [`ErrorKind::Refused`](crate::error::ErrorKind::Refused) if raw data or a key would lie among the masked
-    /// tables.
+    /// tables, or a role might write where it must not.
     pub fn load(overrides: &Overrides, current_folder: &Path, environment: &Environment) -> Result<Self> {
         Ok(load(overrides, current_folder, environment)?.0)
     }
@@ -161,6 +167,12 @@ pub struct Settings {
     pub unreported: Unreported,
     /// `[masked]`: where masked tables go.
     pub masked: MaskedSettings,
+    /// `[grants]`: who may read what, as Lake Formation has it.
+    pub grants: GrantsSettings,
+    /// `[roles.NAME]`: the roles that sessions act in.
+    pub roles: BTreeMap<String, RoleSettings>,
+    /// `[audit]`: the log of every statement of a role.
+    pub audit: AuditSettings,
     /// `[engine]`: limits of the query engine.
     pub engine: EngineSettings,
     /// `[aws]`: overrides of the AWS configuration chain.

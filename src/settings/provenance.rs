@@ -67,10 +67,12 @@ fn shown(reader: &Reader<'_>, entry: &Entry) -> toml::Value {
         let absolute = match entry.key.kind {
             Kind::Location | Kind::Locations => places::parse(text, base).map(|location| location.to_url()),
             // A source may be a file, which a location's text, ending in a slash, would not show.
-            Kind::Sources if !matches!(text, "-" | "macie") => match places::parse(text, base) {
-                Some(Location::Folder(path)) => Some(path.to_string_lossy().into_owned()),
-                _ => None,
-            },
+            Kind::Sources | Kind::GrantSources if !is_service(entry.key.kind, text) => {
+                match places::parse(text, base) {
+                    Some(Location::Folder(path)) => Some(path.to_string_lossy().into_owned()),
+                    _ => None,
+                }
+            }
             Kind::Folder => Some(places::absolute(text, base).to_string_lossy().into_owned()),
             // What is not a reference may be a secret.
             Kind::Secret => Some(SecretRef::parse(text, base).map_or(REDACTED.to_owned(), |secret| secret.to_text())),
@@ -88,6 +90,15 @@ fn shown(reader: &Reader<'_>, entry: &Entry) -> toml::Value {
             let members = [("keep", toml::Value::Boolean(true)), ("despite", toml::Value::Array(despite))];
             toml::Value::Table(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
         }
+        Value::Select(rules) => super::select::to_toml(rules),
+    }
+}
+
+/// Whether a source is no place: a live service, or standard input.
+fn is_service(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::GrantSources => text == super::roles::LAKE_FORMATION,
+        _ => matches!(text, "-" | "macie"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::FILE_NAME;
 use super::keys::{AWS_IGNORE_ENDPOINTS, AWS_VARIABLES, KEYS, Key, OTHER_VARIABLES, SECTIONS};
+use super::names::is_wildcard;
 
 /// The page `docs/settings.md`.
 pub fn reference_markdown() -> String {
@@ -24,7 +25,9 @@ pub fn reference_markdown() -> String {
          - An unknown setting, and an unknown variable that begins with `SALTLAKE_`, is an error (exit code 2), unless \
          a key names that variable as `env:VARIABLE`.\n\
          - Masked tables inside the lake or around it, a key file among the masked tables, and a spill folder among \
-         tables are refused (exit code 3).\n"
+         tables are refused (exit code 3). So is a place where a role may write if it lies within tables, the spill \
+         folder, the audit log or a source of grants or findings, or holds any of them, a key or the settings file; \
+         and, where there are roles, an audit log among tables.\n"
     );
     for (section, help) in SECTIONS {
         let _ = write!(page, "\n## `[{section}]`\n\n{help}\n\n");
@@ -80,7 +83,7 @@ pub fn file_template() -> String {
     for (section, help) in SECTIONS {
         file.push('\n');
         push_comment(&mut file, help);
-        if section.split('.').any(super::keys::is_wildcard) {
+        if section.split('.').any(is_wildcard) {
             push_open_section(&mut file, section);
         } else {
             let _ = writeln!(file, "[{section}]");
@@ -111,7 +114,8 @@ fn push_open_section(file: &mut String, section: &str) {
             let Some((_, lines, written)) = groups.get_mut(place) else {
                 continue;
             };
-            if !explained && key.path.ends_with(name) {
+            let shows_it = key.path.ends_with(name) || key.path.rsplit('.').next().is_some_and(is_wildcard);
+            if !explained && shows_it {
                 push_help(lines, key);
                 explained = true;
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::environment::Environment;
 use super::keys;
 use super::layers::{Entry, Layers, Origin, SettingPath, wrong_form};
+use super::names;
 use super::places;
 use super::secret::NotAReference;
 use super::value::{Value, parse_duration};
@@ -42,6 +43,9 @@ impl Reader<'_> {
                 _ => Unreported::Refuse,
             },
             masked: self.masked()?,
+            grants: self.grants()?,
+            roles: self.roles()?,
+            audit: self.audit()?,
             engine: self.engine()?,
             aws: self.aws(),
         })
@@ -125,10 +129,7 @@ impl Reader<'_> {
     fn keys(&self) -> Result<BTreeMap<String, KeySettings>> {
         let mut keys = BTreeMap::new();
         for name in self.layers.names_in(&["keys"]) {
-            let sound = !name.is_empty()
-                && name.len() <= 128
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
-            if !sound {
+            if !is_sound_name(&name) {
                 let path = owned(&["keys", &name]);
                 return Err(Error::usage("name cannot be a key's")
                     .with("in", &self.origin_of(&path))
@@ -234,15 +235,7 @@ impl Reader<'_> {
             Ok(threads) if threads > 0 => threads,
             _ => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let spill_folder = match self.entry(&["engine", "spill_folder"]) {
-            Some((path, entry)) => match self.text(&["engine", "spill_folder"]) {
-                Some(text) if !text.contains("://") && !places::means_home(&text) => {
-                    Some(places::absolute(&text, self.base(&entry.origin)))
-                }
-                _ => return Err(wrong_form(path, &entry.origin, &entry.key.kind.expected())),
-            },
-            None => None,
-        };
+        let spill_folder = self.folder(&["engine", "spill_folder"])?;
         Ok(EngineSettings { memory_bytes: memory.unwrap_or_default(), threads, spill_folder })
     }
 
@@ -276,14 +269,14 @@ impl Reader<'_> {
         self.layers.entries.get_key_value(&owned(path))
     }
 
-    fn text<S: AsRef<str>>(&self, path: &[S]) -> Option<String> {
+    pub(super) fn text<S: AsRef<str>>(&self, path: &[S]) -> Option<String> {
         match &self.entry(path)?.1.value {
             Value::Text(text) => Some(text.clone()),
             _ => None,
         }
     }
 
-    fn switch(&self, path: &[&str]) -> bool {
+    pub(super) fn switch(&self, path: &[&str]) -> bool {
         matches!(self.entry(path), Some((_, Entry { value: Value::Switch(true), .. })))
     }
 
@@ -294,6 +287,19 @@ impl Reader<'_> {
         }
     }
 
+    /// A folder of this machine.
+    pub(super) fn folder(&self, path: &[&str]) -> Result<Option<PathBuf>> {
+        let Some((path, entry)) = self.entry(path) else {
+            return Ok(None);
+        };
+        match &entry.value {
+            Value::Text(text) if !text.contains("://") && !places::means_home(text) => {
+                Ok(Some(places::absolute(text, self.base(&entry.origin))))
+            }
+            _ => Err(wrong_form(path, &entry.origin, &entry.key.kind.expected())),
+        }
+    }
+
     fn location(&self, path: &[&str]) -> Result<Option<Location>> {
         match (self.entry(path), self.text(path)) {
             (Some((path, entry)), Some(text)) => self.parse_location(path, entry, &text).map(Some),
@@ -301,7 +307,7 @@ impl Reader<'_> {
         }
     }
 
-    fn locations(&self, path: &[&str]) -> Result<Vec<Location>> {
+    pub(super) fn locations(&self, path: &[&str]) -> Result<Vec<Location>> {
         match self.entry(path) {
             Some((path, entry)) => match &entry.value {
                 Value::List(items) => items.iter().map(|item| self.parse_location(path, entry, item)).collect(),
@@ -311,7 +317,7 @@ impl Reader<'_> {
         }
     }
 
-    fn parse_location(&self, path: &SettingPath, entry: &Entry, text: &str) -> Result<Location> {
+    pub(super) fn parse_location(&self, path: &SettingPath, entry: &Entry, text: &str) -> Result<Location> {
         places::parse(text, self.base(&entry.origin)).ok_or_else(|| {
             let error = wrong_form(path, &entry.origin, &entry.key.kind.expected());
             if places::means_home(text) { error.hint("`~` is not expanded: write the whole path") } else { error }
@@ -334,8 +340,15 @@ impl Reader<'_> {
     }
 }
 
-fn owned<S: AsRef<str>>(path: &[S]) -> SettingPath {
+pub(super) fn owned<S: AsRef<str>>(path: &[S]) -> SettingPath {
     path.iter().map(|name| name.as_ref().to_owned()).collect()
+}
+
+/// Whether a text may name a key or a role.
+pub(super) fn is_sound_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 128
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
 fn keys_secret_forms() -> String {
@@ -350,7 +363,7 @@ pub(super) fn check_unknown_variables(environment: &Environment, settings: &Sett
     };
     let variables = keys::variables();
     let error = Error::usage("unknown environment variable").with("variable", &Said(name));
-    Err(match keys::nearest(name, variables.iter().map(|(name, _)| name.as_str())) {
+    Err(match names::nearest(name, variables.iter().map(|(name, _)| name.as_str())) {
         Some(nearest) => error.hint(format!("did you mean `{nearest}`? Otherwise unset it")),
         None => error.hint("unset it; `docs/settings.md` lists every variable"),
     })

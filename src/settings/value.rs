@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use toml::de::{DeArray, DeTable, DeValue};
 
+use super::select::{self, SelectRule};
+
 /// What a setting's value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -42,6 +44,16 @@ pub enum Kind {
     ColumnRule,
     /// The address of a service.
     Url,
+    /// A list of texts.
+    Texts,
+    /// A list of sources of grants.
+    GrantSources,
+    /// An AWS account.
+    Account,
+    /// An SQL expression.
+    Expression,
+    /// What a role reads of a table.
+    Select,
 }
 
 /// A value of the right kind, as it was written.
@@ -53,6 +65,8 @@ pub(super) enum Value {
     List(Vec<String>),
     /// `{ keep = true, despite = [...] }`
     KeepDespite(Vec<String>),
+    /// `"*"`, `{ columns = [...], rows = "..." }`, or a list of such tables.
+    Select(Vec<SelectRule>),
 }
 
 impl Kind {
@@ -82,16 +96,28 @@ impl Kind {
                     .into()
             }
             Self::Url => "an http:// or https:// address".into(),
+            Self::Texts => "a list of texts".into(),
+            Self::GrantSources => "a list of files, folders, \"s3://bucket/prefix/\" or \"lakeformation\"".into(),
+            Self::Account => "an AWS account, which has 12 digits".into(),
+            Self::Expression => "an SQL expression in one line, such as \"mask_email(mail)\"".into(),
+            Self::Select => {
+                "\"*\", { columns = [\"NAME\"], rows = \"CONDITION\" }, { except = [\"NAME\"] }, or a list of \
+                 such tables"
+                    .into()
+            }
         }
     }
 
     /// Whether the value is a list.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Self::Locations | Self::Sources)
+        matches!(self, Self::Locations | Self::Sources | Self::Texts | Self::GrantSources)
     }
 
     /// Reads a TOML value. `None` if it is of another kind.
     pub(super) fn read_toml(self, value: &DeValue<'_>) -> Option<Value> {
+        if self == Self::Select {
+            return select::read(value).map(Value::Select);
+        }
         let read = match value {
             DeValue::String(text) => Value::Text(text.clone().into_owned()),
             DeValue::Integer(number) => Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
@@ -108,7 +134,8 @@ impl Kind {
         let read = match self {
             Self::Switch => Value::Switch(text.parse().ok()?),
             Self::Integer { .. } => Value::Integer(text.parse().ok()?),
-            Self::Locations | Self::Sources => Value::List(
+            Self::Select if text == select::EVERYTHING => Value::Select(vec![SelectRule::everything()]),
+            kind if kind.is_list() => Value::List(
                 text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
             ),
             _ => Value::Text(text.to_owned()),
@@ -124,10 +151,13 @@ impl Kind {
             (Self::Duration, Value::Text(text)) => parse_duration(text).is_some(),
             (Self::Choice(choices), Value::Text(text)) => choices.contains(&text.as_str()),
             (Self::Url, Value::Text(text)) => is_endpoint(text),
+            (Self::Account, Value::Text(text)) => text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
             (kind, Value::List(items)) => kind.is_list() && items.iter().all(|item| is_clean(item)),
-            (Self::Switch, Value::Switch(_)) | (Self::ColumnRule, Value::KeepDespite(_)) => true,
-            (Self::Switch | Self::Integer { .. } | Self::Locations | Self::Sources, Value::Text(_)) => false,
-            (_, Value::Text(text)) => is_clean(text),
+            (Self::Switch, Value::Switch(_))
+            | (Self::ColumnRule, Value::KeepDespite(_))
+            | (Self::Select, Value::Select(_)) => true,
+            (Self::Switch | Self::Integer { .. } | Self::Select, Value::Text(_)) => false,
+            (kind, Value::Text(text)) => !kind.is_list() && is_clean(text),
             _ => false,
         }
     }
@@ -145,7 +175,7 @@ impl Value {
 }
 
 /// Whether a text says something and cannot confuse a terminal or a log.
-fn is_clean(text: &str) -> bool {
+pub(super) fn is_clean(text: &str) -> bool {
     !text.trim().is_empty() && !text.contains(char::is_control)
 }
 
@@ -155,7 +185,7 @@ fn is_endpoint(text: &str) -> bool {
 }
 
 /// The texts of an array, if it holds nothing else.
-fn texts(array: &DeArray<'_>) -> Option<Vec<String>> {
+pub(super) fn texts(array: &DeArray<'_>) -> Option<Vec<String>> {
     array.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 

@@ -16,7 +16,7 @@ fn every_setting_has_a_section_a_readable_default_and_a_variable_of_its_own() {
         assert!(key.default.is_some() || !key.examples.is_empty(), "{} has nothing to show", key.path);
         let values = key.default.iter().chain(key.examples.iter().filter_map(|(path, value)| {
             let segments: Vec<&str> = path.split('.').collect();
-            matches!(keys::find(&segments), keys::Found::Key(found) if found.path == key.path).then_some(value)
+            matches!(names::find(&segments), names::Found::Key(found) if found.path == key.path).then_some(value)
         }));
         for value in values {
             let parsed = toml::de::DeValue::parse(value).unwrap();
@@ -47,11 +47,12 @@ fn the_template_loads_as_it_is_and_with_every_line_in_use() {
     let settings = fixture.load().unwrap();
     assert_eq!(settings.keys.len(), 2);
     assert_eq!(settings.columns.len(), 1);
+    assert_eq!(settings.roles.keys().collect::<Vec<_>>(), ["analyst"]);
     let (_, list) = Settings::provenance(&Overrides::default(), fixture.path(), &Environment::default()).unwrap();
     for key in KEYS {
         let of_file = list.iter().any(|setting| {
             matches!(setting.origin, Origin::File { .. })
-                && matches!(keys::find(&setting.path), keys::Found::Key(found) if found.path == key.path)
+                && matches!(names::find(&setting.path), names::Found::Key(found) if found.path == key.path)
         });
         assert!(of_file, "`{}` is not in the template", key.path);
     }
@@ -89,9 +90,9 @@ proptest! {
 
     #[test]
     fn nothing_toml_like_panics_or_loses_its_place(
-        section in "[a-z.\"]{0,12}|lake|keys\\.[a-z]{1,3}|columns\\.\"[^\"\\\\\\p{Cc}]{0,4}\"|masks|engine|aws\\.endpoints",
-        name in "[a-z_]{1,10}|\"[^\"\\\\\\p{Cc}]{0,6}\"|location|secret|memory|threads|s3",
-        value in "[0-9]{1,22}|\"[^\"\\\\\\p{Cc}]{0,12}\"|true|\\[\\]|\\[\"a\"\\]|\\{ keep = true \\}|1\\.5|1979-05-27",
+        section in "[a-z.\"]{0,12}|lake|keys\\.[a-z]{1,3}|columns\\.\"[^\"\\\\\\p{Cc}]{0,4}\"|masks|engine|grants|roles\\.[a-z]{1,3}(\\.(select|mask\\.[a-z]))?|audit|aws\\.endpoints",
+        name in "[a-z_]{1,10}|groups|\"[^\"\\\\\\p{Cc}]{0,6}\"|location|secret|memory|threads|s3",
+        value in "[0-9]{1,22}|\"[^\"\\\\\\p{Cc}]{0,12}\"|true|\\[\\]|\\[\"a\"\\]|\\{ keep = true \\}|\\{ rows = \"x\" \\}|1\\.5|1979-05-27",
     ) {
         if let Err(error) = Fixture::new(&format!("[{section}]\n{name} = {value}\n")).load() {
             prop_assert!(matches!(error.kind(), ErrorKind::Usage | ErrorKind::Refused));

@@ -2,6 +2,7 @@
 
 mod apart;
 mod generated;
+mod roles;
 mod wrong;
 
 use std::fs;
