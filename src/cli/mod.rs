@@ -12,6 +12,7 @@ mod output;
 mod plan;
 mod progress;
 mod query;
+mod role;
 mod run;
 mod tables;
 mod verify;

@@ -1,11 +1,12 @@
 //! The only place that talks to people and programs: data to standard output, everything else to standard error.
 
 use std::io::{IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::util::display::FormatOptions;
 use arrow::util::pretty::pretty_format_batches_with_options;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -101,6 +102,15 @@ pub(super) fn table(batches: &[RecordBatch]) -> Result<String> {
     Ok(format!("{table}\n"))
 }
 
+/// Whether only saltlake's own lines are logged.
+static OWN_LOG_ONLY: AtomicBool = AtomicBool::new(false);
+
+/// From now on the libraries below log nothing, whatever the filter says: they write plans, paths and statistics, which
+/// are not a granted role's to see.
+pub(super) fn log_own_lines_only() {
+    OWN_LOG_ONLY.store(true, Ordering::Relaxed);
+}
+
 /// Starts the log on standard error. `SALTLAKE_LOG` sets its filter; `--verbose` shows what saltlake does.
 ///
 /// INVARIANT: libraries below never log at `trace`, whatever the filter says: that is where they write whole requests
@@ -113,7 +123,10 @@ pub(super) fn start_log(verbose: bool) {
     };
     // Without colour: the library is built without it, and panics when it is asked for.
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
-    let said = filter_fn(|event| event.target().starts_with("saltlake") || *event.level() <= tracing::Level::DEBUG);
+    let said = dynamic_filter_fn(|event, _| {
+        let own = event.target().starts_with("saltlake");
+        own || (*event.level() <= tracing::Level::DEBUG && !OWN_LOG_ONLY.load(Ordering::Relaxed))
+    });
     let _ = tracing_subscriber::registry().with(filter).with(said).with(lines).try_init();
 }
 

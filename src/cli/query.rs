@@ -15,6 +15,7 @@ use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 
 use super::app::App;
+use super::role::{Desk, RoleArgs};
 use super::{findings, output, run, workflow};
 use crate::engine::catalog::Database;
 use crate::engine::fault::{engine_fault, planning_fault};
@@ -36,6 +37,8 @@ pub(super) struct QueryArgs {
     /// Findings to use instead of the settings' sources
     #[arg(long, value_name = "WHERE")]
     pub(super) findings: Vec<String>,
+    #[command(flatten)]
+    pub(super) role: RoleArgs,
 }
 
 /// A result format.
@@ -60,7 +63,10 @@ pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
     }
     let mut statements = parse_script(&text, "the query")?;
     match (statements.pop(), statements.is_empty()) {
-        (Some(statement), true) => answer(app, &statement, args.format, args.output.as_ref()).await,
+        (Some(statement), true) => {
+            let desk = Desk::open(app, &args.role).await?;
+            Box::pin(desk.answer(&statement, args.format, args.output.as_ref())).await
+        }
         (None, _) => Err(Error::usage("the query is empty")),
         (Some(_), false) => {
             Err(Error::usage("one query at a time").hint("put several into a file and use `saltlake run`"))
@@ -86,6 +92,15 @@ async fn print_answer(
     file: Option<&PathBuf>,
 ) -> Result<()> {
     let stream = Box::pin(execute(app, databases, statement)).await?;
+    write_answer(stream, format, file).await
+}
+
+/// Writes rows to standard output, or whole to a file.
+pub(super) async fn write_answer(
+    stream: SendableRecordBatchStream,
+    format: Format,
+    file: Option<&PathBuf>,
+) -> Result<()> {
     match file {
         None => {
             let mut out = output::stdout_unlocked();

@@ -7,6 +7,7 @@ use clap::Args;
 use datafusion::execution::context::SQLOptions;
 
 use super::app::App;
+use super::role::{Desk, RoleArgs};
 use super::workflow::{self, Run, Step, Work};
 use super::{output, query};
 use crate::engine::fault::{engine_fault, planning_fault};
@@ -30,6 +31,8 @@ pub(super) struct RunArgs {
     /// Mask with a key other than the one that published tables were masked with
     #[arg(long)]
     rekey: bool,
+    #[command(flatten)]
+    pub(super) role: RoleArgs,
 }
 
 pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
@@ -38,10 +41,23 @@ pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
         let (origin, text) = read(file).await?;
         statements.extend(parse_script(&text, &origin)?.into_iter().map(|statement| (origin.clone(), statement)));
     }
+    let desk = Desk::open(app, &args.role).await?;
+    if desk.is_granted() {
+        return interruptible(Box::pin(as_role(&desk, statements))).await;
+    }
     let target = app.engine.target().await?;
     let steps = workflow::sort(statements, &target)?;
     let writes = steps.iter().any(|step| !matches!(step.work, Work::Query));
     if writes { write(args, app, target, steps).await } else { interruptible(Box::pin(read_only(app, &steps))).await }
+}
+
+/// A script of a granted role: each statement as `saltlake query` would run it, until one fails.
+async fn as_role(desk: &Desk<'_>, statements: Vec<(String, Statement)>) -> Result<()> {
+    for (origin, statement) in statements {
+        let answered = desk.answer(&statement, query::Format::Table, None).await;
+        answered.map_err(|error| workflow::at(error, &origin, &statement))?;
+    }
+    Ok(())
 }
 
 async fn read(file: &PathBuf) -> Result<(String, String)> {
