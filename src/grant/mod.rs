@@ -8,7 +8,11 @@
 //! nothing; what narrows access and cannot be mirrored closes its table.
 
 pub mod access;
+mod check;
 pub mod filter;
+mod names;
+pub mod parse;
+pub mod principal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
