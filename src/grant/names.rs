@@ -1,15 +1,20 @@
 //! Names of databases, tables and columns, which Lake Formation compares without regard to case.
 
+use std::borrow::Cow;
+
 use crate::model::{ColumnSchema, TableName};
 
 /// The form in which names are compared.
-pub(super) fn fold(name: &str) -> String {
-    name.to_lowercase()
+pub(super) fn fold(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.to_lowercase())
 }
 
 /// Whether two names are the same but for their case.
 pub(super) fn alike(one: &str, other: &str) -> bool {
-    one == other || (one.is_ascii() && other.is_ascii() && one.eq_ignore_ascii_case(other)) || fold(one) == fold(other)
+    one == other || fold(one) == fold(other)
 }
 
 /// What a name means among others.
