@@ -8,7 +8,22 @@
 //! nothing; what narrows access and cannot be mirrored closes its table.
 
 pub mod access;
+mod check;
+mod contribution;
+mod describe;
+pub mod evaluate;
 pub mod filter;
+pub mod index;
+pub mod masks;
+mod names;
+pub mod parse;
+mod places;
+pub mod principal;
+#[cfg(test)]
+mod reference;
+mod tags;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
