@@ -179,7 +179,7 @@ const PAGES_MAX: usize = 10_000;
 ///
 /// # Errors
 /// If a page fails, a token comes back, or there is no end: a part of a list is no list.
-async fn pages<T, P, F>(operation: &'static str, mut page: P) -> Result<Vec<T>>
+pub(super) async fn pages<T, P, F>(operation: &'static str, mut page: P) -> Result<Vec<T>>
 where
     P: FnMut(Option<String>) -> F,
     F: Future<Output = Result<(Option<Vec<T>>, Option<String>)>>,
