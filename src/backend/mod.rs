@@ -30,6 +30,17 @@ impl Backend {
     pub async fn macie(&self) -> Result<aws::macie::Macie> {
         self.aws.macie().await
     }
+
+    /// The live Lake Formation service. `catalog` is the Data Catalog's id; without one it is that of the caller's
+    /// account.
+    pub async fn lakeformation(&self, catalog: Option<String>) -> Result<aws::lakeformation::LakeFormation> {
+        self.aws.lakeformation(catalog).await
+    }
+
+    /// Who the caller is in AWS.
+    pub async fn identity(&self) -> Result<aws::identity::Identity> {
+        self.aws.identity().await
+    }
 }
 
 #[async_trait]

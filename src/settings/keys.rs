@@ -79,6 +79,8 @@ pub(super) const AWS_VARIABLES: &[(&str, &str)] = &[
     ("AWS_ENDPOINT_URL_S3", "aws.endpoints.s3"),
     ("AWS_ENDPOINT_URL_MACIE2", "aws.endpoints.macie2"),
     ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "aws.endpoints.secretsmanager"),
+    ("AWS_ENDPOINT_URL_LAKEFORMATION", "aws.endpoints.lakeformation"),
+    ("AWS_ENDPOINT_URL_STS", "aws.endpoints.sts"),
 ];
 
 /// AWS's own switch: with `true`, its endpoint variables are not read.
@@ -317,6 +319,10 @@ pub const KEYS: &[Key] = &[
         .examples(&[("aws.endpoints.macie2", r#""https://macie2.example.com""#)]),
     Key::new("aws.endpoints.secretsmanager", Kind::Url, "The endpoint of Secrets Manager.")
         .examples(&[("aws.endpoints.secretsmanager", r#""https://secretsmanager.example.com""#)]),
+    Key::new("aws.endpoints.lakeformation", Kind::Url, "The endpoint of Lake Formation.")
+        .examples(&[("aws.endpoints.lakeformation", r#""https://lakeformation.example.com""#)]),
+    Key::new("aws.endpoints.sts", Kind::Url, "The endpoint of STS, which says who the caller is.")
+        .examples(&[("aws.endpoints.sts", r#""https://sts.example.com""#)]),
 ];
 
 /// Every variable of ours, with what it sets or means.

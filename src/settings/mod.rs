@@ -344,4 +344,8 @@ pub struct AwsSettings {
     pub macie_endpoint_url: Option<String>,
     /// The endpoint of Secrets Manager.
     pub secretsmanager_endpoint_url: Option<String>,
+    /// The endpoint of Lake Formation.
+    pub lakeformation_endpoint_url: Option<String>,
+    /// The endpoint of STS.
+    pub sts_endpoint_url: Option<String>,
 }

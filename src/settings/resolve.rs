@@ -247,6 +247,8 @@ impl Reader<'_> {
             s3_endpoint_url: self.endpoint("s3"),
             macie_endpoint_url: self.endpoint("macie2"),
             secretsmanager_endpoint_url: self.endpoint("secretsmanager"),
+            lakeformation_endpoint_url: self.endpoint("lakeformation"),
+            sts_endpoint_url: self.endpoint("sts"),
         }
     }
 

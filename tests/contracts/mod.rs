@@ -4,6 +4,7 @@
 //! against it runs in a process of its own, with the environment of a user.
 
 mod findings;
+mod grants;
 mod parts;
 mod place;
 mod secrets;

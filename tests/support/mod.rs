@@ -20,6 +20,7 @@ pub(crate) mod canary;
 pub(crate) mod hash;
 pub(crate) mod http;
 pub(crate) mod lake;
+pub(crate) mod lakeformation_stub;
 pub(crate) mod macie_stub;
 pub(crate) mod moto;
 pub(crate) mod python;

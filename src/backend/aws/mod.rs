@@ -2,24 +2,34 @@
 //! container and instance credentials. There is no anonymous fallback.
 
 mod credentials;
+mod fault;
+pub mod identity;
+pub mod lakeformation;
 pub mod macie;
 mod s3;
 mod secrets;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OnceCell};
 
 use self::credentials::Bridge;
+use self::identity::Identity;
+use self::lakeformation::LakeFormation;
 use self::macie::Macie;
 use crate::engine::connections::{Bucket, Buckets, Secrets, StoredSecret};
 use crate::error::Result;
 use crate::settings::{AwsSettings, SecretRef};
+
+/// How long one attempt of a small request may take. The SDK itself waits without end for a server that took a request.
+const ATTEMPT_LASTS_MAX: Duration = Duration::from_secs(30);
 
 /// AWS, opened lazily.
 pub struct Aws {
@@ -65,6 +75,32 @@ impl Aws {
         }
         Ok(Macie::new(aws_sdk_macie2::Client::from_conf(builder.build())))
     }
+
+    /// The live Lake Formation service. `catalog` is the Data Catalog's id; without one it is that of the caller's
+    /// account.
+    pub async fn lakeformation(&self, catalog: Option<String>) -> Result<LakeFormation> {
+        let identity = self.identity().await?;
+        let mut builder = aws_sdk_lakeformation::config::Builder::from(self.config().await).timeout_config(timeouts());
+        if let Some(url) = &self.settings.lakeformation_endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        Ok(LakeFormation::new(aws_sdk_lakeformation::Client::from_conf(builder.build()), identity, catalog))
+    }
+
+    /// STS, which says who the caller is.
+    pub async fn identity(&self) -> Result<Identity> {
+        let config = self.config().await;
+        self.credentials().await?;
+        let mut builder = aws_sdk_sts::config::Builder::from(config).timeout_config(timeouts());
+        if let Some(url) = &self.settings.sts_endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        Ok(Identity::new(aws_sdk_sts::Client::from_conf(builder.build())))
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LASTS_MAX).build()
 }
 
 async fn load(settings: &AwsSettings) -> SdkConfig {

@@ -1,4 +1,6 @@
-//! This machine alone: keys from files and environment variables.
+//! This machine alone: keys from files and environment variables, and files of grants.
+
+pub mod grants;
 
 use std::path::Path;
 

@@ -341,10 +341,17 @@ fn endpoints_and_region_follow_precedence() {
     let ignored = [("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"), aws[0], aws[1]];
     assert_eq!(s3("", &none, &ignored), "");
 
-    let services = [("AWS_ENDPOINT_URL_MACIE2", "http://m"), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://s")];
+    let services = [
+        ("AWS_ENDPOINT_URL_MACIE2", "http://m"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://s"),
+        ("AWS_ENDPOINT_URL_LAKEFORMATION", "http://l"),
+        ("AWS_ENDPOINT_URL_STS", "http://t"),
+    ];
     let settings = load_bare(&none, &services).unwrap();
     assert_eq!(settings.aws.macie_endpoint_url.as_deref(), Some("http://m"));
     assert_eq!(settings.aws.secretsmanager_endpoint_url.as_deref(), Some("http://s"));
+    assert_eq!(settings.aws.lakeformation_endpoint_url.as_deref(), Some("http://l"));
+    assert_eq!(settings.aws.sts_endpoint_url.as_deref(), Some("http://t"));
     assert_eq!(settings.aws.s3_endpoint_url, None);
 
     let region = |variables: &[(&str, &str)]| load_bare(&none, variables).unwrap().aws.region.unwrap_or_default();

@@ -1,0 +1,397 @@
+//! The contract of `grant::GrantSource` for the live service: all that was granted, from every page, in our own words;
+//! and of what stands beside it: the caller's identity, and grants in files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use saltlake::backend::aws::lakeformation::LakeFormation;
+use saltlake::backend::local::grants::read_documents;
+use saltlake::error::ErrorKind;
+use saltlake::grant::{
+    Attachment, CellsFilter, Columns, Grant, GrantSource as _, OptIn, Resource, Snapshot, Tables, TagAssignment,
+    Tagged, Tags,
+};
+use saltlake::model::{Location, TableName};
+use serde_json::json;
+
+use super::place::{Place, apart};
+use crate::support::lakeformation_stub::{
+    CATALOG, LakeFormationStub, column_of, database_of, error, filter_of, table_of, tables_of,
+};
+use crate::support::stub::{Reply, Stub};
+
+const ANALYST: &str = "arn:aws:iam::123456789012:role/team/analyst";
+const SUPPORT: &str = "arn:aws:iam::123456789012:role/support";
+/// Whom moto takes its callers for.
+const CALLER: &str = "arn:aws:sts::123456789012:user/moto";
+
+fn service(stub: &Stub, catalog: Option<&str>) -> (Place, LakeFormation) {
+    let endpoint = format!("aws.endpoints.lakeformation={}", stub.endpoint());
+    let place = Place::bucket(&[&endpoint]);
+    let service = place.run(place.backend.lakeformation(catalog.map(str::to_owned)));
+    (place, service)
+}
+
+fn snapshot(stub: &Stub, tables: &[(&str, &str)]) -> Snapshot {
+    let (place, service) = service(stub, None);
+    let tables: Vec<TableName> = tables.iter().map(|(database, table)| TableName::new(*database, *table)).collect();
+    place.run(service.snapshot(&tables))
+}
+
+/// Two tables in an account whose caller may see everything.
+fn shop() -> LakeFormationStub {
+    LakeFormationStub::new()
+        .table("shop", "customer", &["id", "mail", "country"])
+        .table("shop", "purchase", &["id", "amount"])
+        .administrators(&["arn:aws:iam::123456789012:role/admin"], &[CALLER])
+}
+
+const TABLES: [(&str, &str); 2] = [("shop", "customer"), ("shop", "purchase")];
+
+fn granted(snapshot: &Snapshot, principal: &str) -> Vec<(Resource, Vec<String>)> {
+    let of_principal = snapshot.grants.iter().filter(|grant| grant.principal == principal);
+    of_principal.map(|grant| (grant.resource.clone(), grant.permissions.iter().cloned().collect())).collect()
+}
+
+fn columns(table: Tables, columns: Columns) -> Resource {
+    Resource::Columns { database: "shop".to_owned(), table, columns }
+}
+
+fn customer() -> Tables {
+    Tables::Named("customer".to_owned())
+}
+
+fn problems(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.problems.iter().map(|problem| format!("{}: {}", problem.what, problem.why)).collect()
+}
+
+#[test]
+fn every_kind_of_grant_is_read_from_every_page_once() {
+    apart("contracts::grants::every_kind_of_grant_is_read_from_every_page_once", || {
+        let tagged = |kind: &str, more: serde_json::Value| {
+            let mut policy = json!({ "ResourceType": kind });
+            more.as_object().unwrap().iter().for_each(|(name, value)| policy[name] = value.clone());
+            json!({ "LFTagPolicy": policy })
+        };
+        let only = json!({ "TableWithColumns": { "DatabaseName": "shop", "Name": "customer", "ColumnNames": ["id"] } });
+        let except = json!({ "TableWithColumns": { "DatabaseName": "shop", "Name": "customer",
+                             "ColumnWildcard": { "ExcludedColumnNames": ["mail"] } } });
+        let expression = json!([{ "TagKey": "class", "TagValues": ["public", "internal"] }]);
+        let stub = shop()
+            .grant(ANALYST, &json!({ "Catalog": {} }), &["CREATE_DATABASE"])
+            .grant(ANALYST, &database_of("shop"), &["DESCRIBE"])
+            .grant(ANALYST, &table_of("shop", "customer"), &["SELECT", "DESCRIBE", "ALTER"])
+            .grant(ANALYST, &tables_of("shop"), &["SELECT", "DESCRIBE"])
+            .grant(ANALYST, &except, &["SELECT"])
+            .grant(SUPPORT, &only, &["SELECT"])
+            .grant(SUPPORT, &filter_of("shop", "customer", "eu"), &["SELECT", "DESCRIBE"])
+            .grant(SUPPORT, &tagged("TABLE", json!({ "Expression": expression })), &["SELECT"])
+            .grant(SUPPORT, &tagged("DATABASE", json!({ "ExpressionName": "open" })), &["DESCRIBE"])
+            .grant(
+                SUPPORT,
+                &json!({ "DataLocation": { "ResourceArn": "arn:aws:s3:::lake" } }),
+                &["DATA_LOCATION_ACCESS"],
+            )
+            .grant(SUPPORT, &json!({ "LFTag": { "TagKey": "class", "TagValues": ["*"] } }), &["ASSOCIATE"])
+            .filter(
+                ["shop", "customer"],
+                "eu",
+                &json!({ "FilterExpression": "country = 'DE'" }),
+                &json!({ "ColumnNames": ["id", "country"] }),
+            )
+            .start();
+        let snapshot = snapshot(&stub, &TABLES);
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+        let shop = "shop".to_owned();
+        let analyst = granted(&snapshot, ANALYST);
+        for wanted in [
+            (Resource::Catalog, all(&["CREATE_DATABASE"])),
+            (Resource::Database(shop.clone()), all(&["DESCRIBE"])),
+            (Resource::Table { database: shop.clone(), table: customer() }, all(&["ALTER", "DESCRIBE"])),
+            (columns(customer(), Columns::All), all(&["SELECT"])),
+            (Resource::Table { database: shop.clone(), table: Tables::All }, all(&["DESCRIBE"])),
+            (columns(Tables::All, Columns::All), all(&["SELECT"])),
+            (columns(customer(), Columns::Except(all(&["mail"]))), all(&["SELECT"])),
+        ] {
+            assert_eq!(analyst.iter().filter(|grant| **grant == wanted).count(), 1, "{wanted:?} in {analyst:?}");
+        }
+        assert_eq!(analyst.len(), 7);
+        let values = BTreeSet::from(["public".to_owned(), "internal".to_owned()]);
+        let tags = Tags::Expression(BTreeMap::from([("class".to_owned(), values)]));
+        let filter = Resource::CellsFilter { database: shop, table: "customer".to_owned(), name: "eu".to_owned() };
+        let support = granted(&snapshot, SUPPORT);
+        for wanted in [
+            (columns(customer(), Columns::Only(all(&["id"]))), all(&["SELECT"])),
+            (filter, all(&["DESCRIBE", "SELECT"])),
+            (Resource::Tagged { kind: Tagged::Tables, tags }, all(&["SELECT"])),
+            (Resource::Tagged { kind: Tagged::Databases, tags: Tags::Saved("open".to_owned()) }, all(&["DESCRIBE"])),
+            (Resource::DataLocation("arn:aws:s3:::lake".to_owned()), all(&["DATA_LOCATION_ACCESS"])),
+            (Resource::Unrelated("LF-Tag class".to_owned()), all(&["ASSOCIATE"])),
+        ] {
+            assert_eq!(support.iter().filter(|grant| **grant == wanted).count(), 1, "{wanted:?} in {support:?}");
+        }
+        assert_eq!(support.len(), 6);
+        assert_eq!(problems(&snapshot), [""; 0]);
+        for call in stub.asked() {
+            assert!(call.header("authorization").unwrap().contains("/lakeformation/aws4_request"), "an unsigned call");
+        }
+        let first = stub.asked().iter().filter(|call| call.path == "/ListPermissions").count();
+        assert!(first > 10, "13 entries and those of two tables, two a page: {first}");
+    });
+}
+
+#[test]
+fn what_stands_beside_the_grants_is_read_too() {
+    apart("contracts::grants::what_stands_beside_the_grants_is_read_too", || {
+        let expression = json!([{ "TagKey": "class", "TagValues": ["*"] }]);
+        let all_rows = json!({ "FilterExpression": "TRUE", "AllRowsWildcard": {} });
+        let stub = shop()
+            .filter(["shop", "customer"], "all", &all_rows, &json!({ "ColumnWildcard": {} }))
+            .filter(
+                ["shop", "customer"],
+                "no mail",
+                &json!({ "FilterExpression": "country = 'DE'" }),
+                &json!({ "ColumnWildcard": { "ExcludedColumnNames": ["mail"] } }),
+            )
+            .filter(["shop", "purchase"], "all", &all_rows, &json!({ "ColumnNames": ["amount"] }))
+            .tag(&database_of("shop"), "class", "public")
+            .tag(&database_of("shop"), "domain", "sales")
+            .tag(&table_of("shop", "purchase"), "class", "internal")
+            .tag(&column_of("shop", "customer", "mail"), "class", "personal")
+            .expression("open", &expression)
+            .expression("first", &expression)
+            .expression("second", &expression)
+            .opt_in(ANALYST, &table_of("shop", "customer"))
+            .opt_in(SUPPORT, &database_of("shop"))
+            .opt_in(SUPPORT, &table_of("shop", "purchase"))
+            .attachment("by country", &table_of("shop", "customer"))
+            .start();
+        let snapshot = snapshot(&stub, &TABLES);
+        let text = |text: &str| text.to_owned();
+        let filter = |table: &str, name: &str, rows: Option<&str>, columns: Columns| CellsFilter {
+            database: text("shop"),
+            table: text(table),
+            name: text(name),
+            rows: rows.map(text),
+            columns,
+        };
+        assert_eq!(
+            snapshot.filters,
+            [
+                filter("customer", "all", None, Columns::All),
+                filter("customer", "no mail", Some("country = 'DE'"), Columns::Except(vec![text("mail")])),
+                filter("purchase", "all", None, Columns::Only(vec![text("amount")])),
+            ]
+        );
+        let tags = |table: Option<&str>, column: Option<&str>, tags: &[(&str, &str)]| TagAssignment {
+            database: text("shop"),
+            table: table.map(text),
+            column: column.map(text),
+            tags: tags.iter().map(|(key, value)| (text(key), text(value))).collect(),
+        };
+        // What is inherited is not told again.
+        assert_eq!(
+            snapshot.tags,
+            [
+                tags(None, None, &[("class", "public"), ("domain", "sales")]),
+                tags(Some("customer"), Some("mail"), &[("class", "personal")]),
+                tags(Some("purchase"), None, &[("class", "internal")]),
+            ]
+        );
+        assert_eq!(snapshot.expressions.keys().collect::<Vec<_>>(), ["first", "open", "second"]);
+        assert_eq!(snapshot.administrators, ["arn:aws:iam::123456789012:role/admin", CALLER]);
+        let customers = Resource::Table { database: text("shop"), table: customer() };
+        let opt_in = OptIn { principal: ANALYST.to_owned(), resource: customers.clone() };
+        assert_eq!((snapshot.opt_ins.len(), &snapshot.opt_ins[0]), (3, &opt_in));
+        assert_eq!(snapshot.attachments, [Attachment { policy: text("by country"), resource: customers }]);
+        assert_eq!(problems(&snapshot), [""; 0]);
+    });
+}
+
+#[test]
+fn a_filter_that_is_not_listed_is_asked_for_by_name() {
+    apart("contracts::grants::a_filter_that_is_not_listed_is_asked_for_by_name", || {
+        let stub = shop()
+            .grant(ANALYST, &filter_of("shop", "customer", "hidden"), &["SELECT"])
+            .grant(SUPPORT, &filter_of("shop", "customer", "hidden"), &["SELECT"])
+            .grant(SUPPORT, &filter_of("shop", "customer", "gone"), &["SELECT"])
+            .filter(
+                ["shop", "customer"],
+                "hidden",
+                &json!({ "FilterExpression": "id = 1" }),
+                &json!({ "ColumnWildcard": {} }),
+            )
+            .unlisted("hidden")
+            .start();
+        // The lake's own spelling; the Data Catalog has lower case.
+        let snapshot = snapshot(&stub, &[("Shop", "Customer")]);
+        assert_eq!(snapshot.filters.len(), 1, "{:?}", snapshot.filters);
+        assert_eq!(snapshot.filters[0].rows.as_deref(), Some("id = 1"));
+        assert_eq!(
+            problems(&snapshot),
+            ["data cells filter gone of table Shop.Customer: a grant names the filter, and there is none",]
+        );
+        assert_eq!(stub.asked().iter().filter(|call| call.path == "/GetDataCellsFilter").count(), 2);
+    });
+}
+
+#[test]
+fn what_is_not_understood_is_handed_on_and_gives_nothing() {
+    apart("contracts::grants::what_is_not_understood_is_handed_on_and_gives_nothing", || {
+        let entry = |resource: serde_json::Value, permissions: &[&str]| {
+            json!({ "Principal": { "DataLakePrincipalIdentifier": ANALYST }, "Resource": resource,
+                    "Permissions": permissions })
+        };
+        let mut conditional = entry(table_of("shop", "customer"), &["SELECT"]);
+        conditional["Condition"] = json!({ "Expression": "context.iam.principalTags.hasTag(\"a\")" });
+        let mut nobody = entry(table_of("shop", "customer"), &["SELECT"]);
+        nobody["Principal"] = json!({});
+        let mut foreign = table_of("shop", "customer");
+        foreign["Table"]["CatalogId"] = json!("999999999999");
+        let stub = LakeFormationStub::new()
+            .table("shop", "customer", &["id"])
+            .entry(conditional)
+            .entry(nobody)
+            .entry(entry(foreign, &["SELECT"]))
+            .entry(entry(json!({ "AnyResource": {} }), &["SELECT"]))
+            .entry(entry(json!({ "RLSPolicy": { "Name": "by country" } }), &["DESCRIBE"]))
+            .entry(entry(json!({ "Table": { "DatabaseName": "shop" } }), &["ALL"]))
+            .entry(entry(table_of("shop", "customer"), &["EXECUTE"]))
+            .entry(entry(table_of("shop", "customer"), &["DESCRIBE"]))
+            .filter(["shop", "customer"], "no rows", &json!({}), &json!({ "ColumnWildcard": {} }))
+            .start();
+        let snapshot = snapshot(&stub, &[("shop", "customer")]);
+        let unknown: Vec<_> =
+            snapshot.grants.iter().filter(|grant| matches!(grant.resource, Resource::Unknown(_))).collect();
+        assert_eq!(unknown.len(), 3, "{unknown:?}");
+        let known: Vec<&Grant> =
+            snapshot.grants.iter().filter(|grant| !matches!(grant.resource, Resource::Unknown(_))).collect();
+        assert_eq!(known.len(), 2, "{known:?}");
+        assert_eq!(known[0].condition.as_deref(), Some("context.iam.principalTags.hasTag(\"a\")"));
+        assert_eq!(known[1].permissions, BTreeSet::from(["DESCRIBE".to_owned(), "EXECUTE".to_owned()]));
+        assert_eq!(known[1].condition, None);
+        assert!(snapshot.filters.is_empty());
+        let told = problems(&snapshot);
+        for part in [
+            "another catalog: 999999999999",
+            "names no principal",
+            "filter no rows of table shop.customer: the filter does not say which rows",
+            "moto: it is no data lake administrator",
+        ] {
+            assert!(told.iter().any(|problem| problem.contains(part)), "no `{part}` in {told:?}");
+        }
+        assert_eq!(told.len(), 4, "{told:?}");
+    });
+}
+
+#[test]
+fn a_catalog_can_be_named_and_a_table_must_be_in_it() {
+    apart("contracts::grants::a_catalog_can_be_named_and_a_table_must_be_in_it", || {
+        let stub = shop().start();
+        let (place, named) = service(&stub, Some(CATALOG));
+        place.run(named.snapshot(&[TableName::new("shop", "customer")]));
+        let error = place.fail(ErrorKind::Failed, named.snapshot(&[TableName::new("shop", "unheard")]));
+        for part in ["the Data Catalog has no such database or table", "shop.unheard", "Glue"] {
+            assert!(error.to_string().contains(part), "no `{part}` in {error}");
+        }
+        let (place, other) = service(&stub, Some("999999999999"));
+        place.fail(ErrorKind::Failed, other.snapshot(&[]));
+    });
+}
+
+#[test]
+fn an_emulator_without_an_operation_gives_no_grants() {
+    apart("contracts::grants::an_emulator_without_an_operation_gives_no_grants", || {
+        let place = Place::bucket(&[]);
+        let service = place.run(place.backend.lakeformation(None));
+        let error = place.fail(ErrorKind::Failed, service.snapshot(&[])).to_string();
+        assert!(error.contains("Lake Formation does not answer as expected"), "{error}");
+        assert!(error.contains("HTTP status: 404") && !error.contains('<'), "{error}");
+    });
+}
+
+#[test]
+fn every_operation_has_to_answer() {
+    apart("contracts::grants::every_operation_has_to_answer", || {
+        for operation in [
+            "ListPermissions",
+            "ListDataCellsFilter",
+            "GetDataCellsFilter",
+            "GetResourceLFTags",
+            "ListLFTagExpressions",
+            "GetDataLakeSettings",
+            "ListLakeFormationOptIns",
+            "ListRLSPolicyAttachments",
+        ] {
+            let path = format!("/{operation}");
+            let stub = shop()
+                .grant(ANALYST, &filter_of("shop", "customer", "hidden"), &["SELECT"])
+                .interrupt(move |asked| {
+                    (asked.path == path).then(|| error(400, "AccessDeniedException", "User: secret"))
+                })
+                .start();
+            let (place, service) = service(&stub, None);
+            let error =
+                place.fail(ErrorKind::Failed, service.snapshot(&[TableName::new("shop", "customer")])).to_string();
+            for part in ["access to Lake Formation is denied", operation, "lakeformation:ListPermissions"] {
+                assert!(error.contains(part), "no `{part}` in {error}");
+            }
+            assert!(!error.contains("secret"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn the_caller_is_known_and_whom_it_may_act_for() {
+    apart("contracts::grants::the_caller_is_known_and_whom_it_may_act_for", || {
+        let place = Place::bucket(&[]);
+        let identity = place.run(place.backend.identity());
+        assert_eq!(place.run(identity.caller_arn()), CALLER);
+        assert!(place.run(identity.may_assume(ANALYST)));
+        let error = place.fail(ErrorKind::Usage, identity.may_assume("arn:aws:iam::123456789012:user/anna"));
+        assert!(error.to_string().contains("user/anna"), "{error}");
+
+        for (code, wanted) in [("AccessDenied", None), ("ExpiredToken", Some("does not accept the AWS credentials"))] {
+            let stub = Stub::serve(move |_| Reply {
+                status: 403,
+                headers: vec![("content-type", "text/xml".to_owned())],
+                body: format!(
+                    "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+                     <Code>{code}</Code><Message>secret</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+                )
+                .into_bytes(),
+            });
+            let place = Place::bucket(&[&format!("aws.endpoints.sts={}", stub.endpoint())]);
+            let identity = place.run(place.backend.identity());
+            match wanted {
+                None => assert!(!place.run(identity.may_assume(ANALYST))),
+                Some(part) => {
+                    let error = place.fail(ErrorKind::Failed, identity.may_assume(ANALYST)).to_string();
+                    assert!(error.contains(part) && !error.contains("secret"), "{error}");
+                }
+            }
+            let asked = stub.asked();
+            let body = String::from_utf8_lossy(&asked[0].body).into_owned();
+            assert!(body.contains("RoleSessionName=saltlake-check") && body.contains("DurationSeconds=900"), "{body}");
+        }
+    });
+}
+
+#[test]
+fn grants_in_files_are_read_by_name_from_folders_and_buckets() {
+    apart("contracts::grants::grants_in_files_are_read_by_name_from_folders_and_buckets", || {
+        for place in [Place::folder(&[]), Place::bucket(&[])] {
+            for (name, text) in
+                [("g/b.json", "2"), ("g/a.json", "1"), ("g/c.txt", "x"), ("g/.d.json", "x"), ("h.json", "3")]
+            {
+                place.shelf.put(name, text);
+            }
+            let at = |name: &str| Location::parse(&place.shelf.location(name), std::path::Path::new("/")).unwrap();
+            let found = place.run(read_documents(&place.engine, &[at("h.json"), at("g/")]));
+            let texts: Vec<(&str, &[u8])> =
+                found.iter().map(|(name, bytes)| (name.rsplit('/').next().unwrap(), &bytes[..])).collect();
+            assert_eq!(texts, [("a.json", &b"1"[..]), ("b.json", b"2"), ("h.json", b"3")]);
+            let error = place.fail(ErrorKind::Failed, read_documents(&place.engine, &[at("g/"), at("nothing/")]));
+            assert!(error.to_string().contains("no grants there") && error.to_string().contains("nothing"), "{error}");
+        }
+    });
+}
