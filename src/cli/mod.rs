@@ -1,10 +1,13 @@
 //! The front door: one file per command.
 
 mod app;
+mod audit;
 mod config;
 mod demo;
 mod discover;
 mod findings;
+mod grant;
+mod grants;
 mod functions;
 mod init;
 mod mask;
@@ -12,10 +15,12 @@ mod output;
 mod plan;
 mod progress;
 mod query;
+mod records;
 mod role;
 mod run;
 mod tables;
 mod verify;
+mod why;
 mod workflow;
 
 use std::process::ExitCode;
@@ -97,6 +102,8 @@ enum Command {
     Mask(mask::MaskArgs),
     Run(run::RunArgs),
     Verify(verify::VerifyArgs),
+    Grant(grant::GrantArgs),
+    Why(why::WhyArgs),
     Query(query::QueryArgs),
     Functions(functions::FunctionsArgs),
 }
@@ -149,6 +156,8 @@ fn dispatch(cli: Cli) -> Result<()> {
             app::with_writing_app(&overrides, async |app| run::run(&args, app).await)
         }
         Command::Verify(args) => app::with_app(&overrides, async |app| verify::run(&args, app).await),
+        Command::Grant(args) => app::with_app(&overrides, async |app| grant::run(&args, app).await),
+        Command::Why(args) => app::with_app(&overrides, async |app| why::run(&args, app).await),
         Command::Query(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
             app::with_app(&overrides, async |app| Box::pin(query::run(&args, app)).await)

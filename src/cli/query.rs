@@ -15,8 +15,9 @@ use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 
 use super::app::App;
+use super::audit::Entry;
 use super::role::{Desk, RoleArgs};
-use super::{findings, output, run, workflow};
+use super::{findings, output, records, run, workflow};
 use crate::engine::catalog::Database;
 use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::statement::{Statement, parse_script, relations_of, table_name};
@@ -75,10 +76,17 @@ pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
 }
 
 /// Runs a query and writes its result.
-pub(super) async fn answer(app: &App, statement: &Statement, format: Format, file: Option<&PathBuf>) -> Result<()> {
+pub(super) async fn answer(
+    app: &App,
+    statement: &Statement,
+    format: Format,
+    file: Option<&PathBuf>,
+    entry: &mut Entry,
+) -> Result<()> {
+    entry.tables = relations(app, statement).iter().map(ToString::to_string).collect();
     workflow::load_query_keys(app, statement).await?;
     let databases = databases(app, statement).await?;
-    match Box::pin(print_answer(app, &databases, statement, format, file)).await {
+    match Box::pin(print_answer(app, &databases, statement, format, file, entry)).await {
         Ok(()) => Ok(()),
         Err(error) => Err(databases.name_file(app, statement, error).await),
     }
@@ -90,9 +98,10 @@ async fn print_answer(
     statement: &Statement,
     format: Format,
     file: Option<&PathBuf>,
+    entry: &Entry,
 ) -> Result<()> {
     let stream = Box::pin(execute(app, databases, statement)).await?;
-    write_answer(stream, format, file).await
+    write_answer(entry.counted(stream), format, file).await
 }
 
 /// Writes rows to standard output, or whole to a file.
@@ -160,10 +169,13 @@ async fn databases(app: &App, statement: &Statement) -> Result<Databases> {
 
 async fn execute(app: &App, databases: &Databases, statement: &Statement) -> Result<SendableRecordBatchStream> {
     let context = workflow::session(app, &databases.raw, Arc::clone(&databases.masked) as _)?;
+    let mut own = workflow::OwnTables::default();
     if workflow::reads_findings(statement) {
         let (found, _) = findings::gather(app, &databases.raw).await?;
-        workflow::register_findings(&context, &found)?;
+        own.findings(&found)?;
     }
+    records::add(app, &relations(app, statement), &mut own).await?;
+    own.register(&context)?;
     let frame = context.sql_with_options(&statement.text, run::reading_only()).await;
     let plan = frame.map_err(|error| planning_fault(&error))?.create_physical_plan().await;
     let plan = plan.map_err(|error| planning_fault(&error))?;

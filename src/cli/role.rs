@@ -139,7 +139,7 @@ impl<'a> Desk<'a> {
         let rights: Option<Arc<dyn Rights>> = match role {
             Some(role) => {
                 let grants = Arc::new(grants::gather(app).await?);
-                Some(Arc::new(Granted::new(grants, role.as_ref().clone())))
+                Some(Arc::new(Granted::new(grants, role.as_ref().clone(), WORKSPACE)))
             }
             None => None,
         };

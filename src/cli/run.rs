@@ -48,7 +48,11 @@ pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
     let target = app.engine.target().await?;
     let steps = workflow::sort(statements, &target)?;
     let writes = steps.iter().any(|step| !matches!(step.work, Work::Query));
-    if writes { write(args, app, target, steps).await } else { interruptible(Box::pin(read_only(app, &steps))).await }
+    if writes {
+        write(args, app, &desk, target, steps).await
+    } else {
+        interruptible(Box::pin(read_only(&desk, &steps))).await
+    }
 }
 
 /// A script of a granted role: each statement as `saltlake query` would run it, until one fails.
@@ -71,15 +75,15 @@ async fn read(file: &PathBuf) -> Result<(String, String)> {
     Ok((file.display().to_string(), text.trim_start_matches('\u{feff}').to_owned()))
 }
 
-async fn read_only(app: &App, steps: &[Step]) -> Result<()> {
+async fn read_only(desk: &Desk<'_>, steps: &[Step]) -> Result<()> {
     for step in steps {
-        let answered = query::answer(app, &step.statement, query::Format::Table, None).await;
+        let answered = desk.answer(&step.statement, query::Format::Table, None).await;
         answered.map_err(|error| workflow::at(error, &step.origin, &step.statement))?;
     }
     Ok(())
 }
 
-async fn write(args: &RunArgs, app: &App, target: Target, steps: Vec<Step>) -> Result<()> {
+async fn write(args: &RunArgs, app: &App, desk: &Desk<'_>, target: Target, steps: Vec<Step>) -> Result<()> {
     let begun = async {
         let raw = Arc::new(app.engine.raw().await?);
         let decided = workflow::decide(app, &raw).await?;
@@ -89,14 +93,14 @@ async fn write(args: &RunArgs, app: &App, target: Target, steps: Vec<Step>) -> R
     let (findings, mut run) = interruptible(Box::pin(begun)).await?;
     let work = async {
         for step in &steps {
-            let done = match &step.work {
+            let done = desk.recorded(&step.statement.text, async |_| match &step.work {
                 Work::Create(create) => run.create(create).await,
                 Work::Drop { tables, if_exists } => {
                     tables.iter().try_for_each(|table| run.drop_table(table, *if_exists))
                 }
                 Work::Query => show(app, &run, &step.statement, &findings).await,
-            };
-            done.map_err(|error| workflow::at(error, &step.origin, &step.statement))?;
+            });
+            done.await.map_err(|error| workflow::at(error, &step.origin, &step.statement))?;
         }
         Ok(())
     };
@@ -112,9 +116,11 @@ async fn write(args: &RunArgs, app: &App, target: Target, steps: Vec<Step>) -> R
 async fn show(app: &App, run: &Run<'_>, statement: &Statement, findings: &crate::discover::Findings) -> Result<()> {
     workflow::load_query_keys(app, statement).await?;
     let context = run.context()?;
+    let mut own = workflow::OwnTables::default();
     if workflow::reads_findings(statement) {
-        workflow::register_findings(&context, findings)?;
+        own.findings(findings)?;
     }
+    own.register(&context)?;
     let frame = context.sql_with_options(&statement.text, reading_only()).await;
     let batches = frame.map_err(|error| planning_fault(&error))?.collect().await;
     output::print(&output::table(&batches.map_err(|error| engine_fault(&error))?)?)

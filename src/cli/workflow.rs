@@ -467,17 +467,44 @@ pub(super) fn reads_findings(statement: &Statement) -> bool {
     })
 }
 
-/// Registers `saltlake.findings` in a session.
-pub(super) fn register_findings(context: &SessionContext, findings: &Findings) -> Result<()> {
-    let batch = findings.to_record_batch()?;
-    let fault = |error| crate::engine::fault::engine_fault(&error);
-    let table = datafusion::datasource::MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(fault)?;
-    let schema = Arc::new(datafusion::catalog::MemorySchemaProvider::new());
-    schema.register_table("findings".to_owned(), Arc::new(table)).map_err(fault)?;
-    let catalog = context.catalog(crate::engine::CATALOG).ok_or_else(|| Error::failed("the engine has no catalog"))?;
-    catalog.register_schema("saltlake", schema).map_err(fault)?;
-    Ok(())
+/// The tables of saltlake's own that a statement may read.
+#[derive(Default)]
+pub(super) struct OwnTables {
+    batches: Vec<(String, arrow::array::RecordBatch)>,
 }
+
+impl OwnTables {
+    /// Adds a table.
+    pub(super) fn add(&mut self, name: &str, batch: arrow::array::RecordBatch) {
+        self.batches.push((name.to_owned(), batch));
+    }
+
+    /// Adds `saltlake.findings`.
+    pub(super) fn findings(&mut self, findings: &Findings) -> Result<()> {
+        self.add("findings", findings.to_record_batch()?);
+        Ok(())
+    }
+
+    /// Registers them as the database `saltlake`.
+    pub(super) fn register(self, context: &SessionContext) -> Result<()> {
+        if self.batches.is_empty() {
+            return Ok(());
+        }
+        let fault = |error| crate::engine::fault::engine_fault(&error);
+        let schema = Arc::new(datafusion::catalog::MemorySchemaProvider::new());
+        for (name, batch) in self.batches {
+            let table = datafusion::datasource::MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(fault)?;
+            schema.register_table(name, Arc::new(table)).map_err(fault)?;
+        }
+        let catalog = context.catalog(crate::engine::CATALOG);
+        let catalog = catalog.ok_or_else(|| Error::failed("the engine has no catalog"))?;
+        catalog.register_schema(OWN_DATABASE, schema).map_err(fault)?;
+        Ok(())
+    }
+}
+
+/// The database of saltlake's own tables.
+pub(super) const OWN_DATABASE: &str = "saltlake";
 
 /// Prints what a run published.
 pub(super) fn report(publication: &Publication, proven: &[(MaskedTable, Verified)], target: &Target) -> Result<()> {

@@ -12,10 +12,12 @@ mod convert;
 mod fault;
 pub mod functions;
 mod gate;
+mod rights;
 mod session;
 mod tables;
 
 pub use self::fault::{role_fault, role_planning_fault};
 pub use self::gate::{Kind, gate};
+pub use self::rights::Granted;
 pub use self::session::{Answer, Barrier, Limits, Planned, RoleSession};
 pub use self::tables::Rights;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::app::{App, with_settings};
+use super::audit::Entry;
 use super::{discover, mask, output, plan, query, verify};
 use crate::engine::statement::parse_script;
 use crate::error::{Error, Result};
@@ -71,7 +72,7 @@ fn step(title: &str, command: &str) -> Result<()> {
 async fn ask(app: &App, title: &str, sql: &str) -> Result<()> {
     step(title, &format!("query \"{sql}\""))?;
     for statement in parse_script(sql, "the demo")? {
-        query::answer(app, &statement, query::Format::Table, None).await?;
+        query::answer(app, &statement, query::Format::Table, None, &mut Entry::default()).await?;
     }
     Ok(())
 }
