@@ -74,6 +74,11 @@ impl Predicate {
     }
 }
 
+/// The type of a checked field.
+pub(super) fn type_of<'a>(field: &Field, schema: &'a TableSchema) -> Option<&'a DataType> {
+    Checked::new(field.clone(), schema).ok().map(|checked| checked.data_type)
+}
+
 /// A field that exists, in the table's spelling, and its type.
 struct Checked<'a> {
     field: Field,
