@@ -10,6 +10,7 @@ use sqlparser::ast::Statement as Ast;
 
 use super::app::App;
 use super::audit::{Entry, Log};
+use super::grants::Outside;
 use super::query::Format;
 use super::{grants, output, query};
 use crate::engine::catalog::Database;
@@ -114,8 +115,8 @@ pub(super) async fn check_identity(app: &App, name: &str) -> Result<Option<Strin
 pub(super) struct Desk<'a> {
     app: &'a App,
     acting: Acting,
-    /// The rights of a granted role.
-    rights: Option<Arc<dyn Rights>>,
+    /// What was granted outside the settings, for a granted role.
+    outside: Option<Outside>,
     log: Option<Log>,
 }
 
@@ -127,7 +128,7 @@ impl<'a> Desk<'a> {
     pub(super) async fn open(app: &'a App, args: &RoleArgs) -> Result<Self> {
         let acting = choose(app.settings(), args)?;
         let (name, role) = match &acting {
-            Acting::Anyone => return Ok(Self { app, acting, rights: None, log: None }),
+            Acting::Anyone => return Ok(Self { app, acting, outside: None, log: None }),
             Acting::Full(name) => (name.clone(), None),
             Acting::Granted(role) => (role.name.clone(), Some(role)),
         };
@@ -136,19 +137,16 @@ impl<'a> Desk<'a> {
         }
         let identity = check_identity(app, &name).await?;
         let log = Log::open(app.settings(), &name, identity)?;
-        let rights: Option<Arc<dyn Rights>> = match role {
-            Some(role) => {
-                let grants = Arc::new(grants::gather(app).await?);
-                Some(Arc::new(Granted::new(grants, role.as_ref().clone(), WORKSPACE)))
-            }
+        let outside = match role {
+            Some(_) => Some(Outside::of_sessions(app).await?),
             None => None,
         };
-        Ok(Self { app, acting, rights, log: Some(log) })
+        Ok(Self { app, acting, outside, log: Some(log) })
     }
 
     /// Whether statements are answered from what a role was granted.
     pub(super) fn is_granted(&self) -> bool {
-        self.rights.is_some()
+        self.outside.is_some()
     }
 
     /// Answers one statement, and records it.
@@ -156,9 +154,9 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// As the statement; refused if it cannot be recorded.
     pub(super) async fn answer(&self, statement: &Statement, format: Format, file: Option<&PathBuf>) -> Result<()> {
-        match (&self.acting, &self.rights) {
-            (Acting::Granted(role), Some(rights)) => {
-                let granted = GrantedDesk { app: self.app, role, rights };
+        match (&self.acting, &self.outside) {
+            (Acting::Granted(role), Some(outside)) => {
+                let granted = GrantedDesk { app: self.app, role, outside };
                 let work = async |entry: &mut Entry| granted.answer(statement, format, file, entry).await;
                 self.recorded(&statement.text, work).await
             }
@@ -189,7 +187,7 @@ impl<'a> Desk<'a> {
 struct GrantedDesk<'a> {
     app: &'a App,
     role: &'a Role,
-    rights: &'a Arc<dyn Rights>,
+    outside: &'a Outside,
 }
 
 impl GrantedDesk<'_> {
@@ -201,7 +199,6 @@ impl GrantedDesk<'_> {
         entry: &mut Entry,
     ) -> Result<()> {
         let (parsed, kind) = gate(&statement.text)?;
-        kind.name().clone_into(&mut entry.kind);
         match kind {
             Kind::Read | Kind::Explain => {
                 let session = self.session(statement).await?;
@@ -213,6 +210,9 @@ impl GrantedDesk<'_> {
             Kind::Create | Kind::Unload => {
                 let base = self.app.settings().root.clone();
                 let (inner, destination) = split(parsed, kind, &self.settings()?.locations, WORKSPACE, &base)?;
+                if !destination.check(&self.app.engine).await? {
+                    return output::print("the table is there already; nothing was done\n");
+                }
                 let session = self.session(statement).await?;
                 let rows = self.rows(&session, inner, Kind::Read, entry).await?;
                 let written = write(rows, &self.app.engine, &destination).await;
@@ -248,7 +248,14 @@ impl GrantedDesk<'_> {
         let settings = self.settings()?;
         let limits = Limits { memory_bytes: settings.memory_bytes, time: settings.time };
         let databases = self.databases(statement).await?;
-        let rights = Arc::clone(self.rights);
+        let settings_of = self.app.settings();
+        let tables: Vec<TableName> = databases
+            .iter()
+            .flat_map(|(name, database)| database.names().map(|table| TableName::new(name, table)))
+            .collect();
+        let grants = Arc::new(self.outside.with_settings(settings_of, &tables)?);
+        let declared = grants::declared(settings_of, &self.role.name);
+        let rights: Arc<dyn Rights> = Arc::new(Granted::new(grants, self.role.clone(), declared, WORKSPACE));
         RoleSession::open(&self.app.engine, rights, databases, &self.role.keys, limits, Barrier::Fence)
     }
 
@@ -274,7 +281,7 @@ impl GrantedDesk<'_> {
             || matches!(statement.ast, Ast::ShowTables { .. } | Ast::ShowColumns { .. });
         let wanted = |database: &str| everything || named.iter().any(|name| name.database() == database);
         let nothing = || Database::new(std::collections::BTreeMap::new(), false, self.app.engine.reader());
-        let raw = if wanted(&settings.lake.database) && settings.has_lake() { self.app.engine.raw().await? } else { nothing() };
+        let raw = if wanted(&settings.lake.database) && has_lake(settings) { self.app.engine.raw().await? } else { nothing() };
         let masked = if wanted(&settings.masked.database) && settings.masked.location.is_some() {
             let target = self.app.engine.target().await?;
             self.app.engine.masked(&target, target.current().await?.as_ref())?
@@ -289,4 +296,8 @@ impl GrantedDesk<'_> {
             (WORKSPACE.to_owned(), Arc::new(own)),
         ])
     }
+}
+
+fn has_lake(settings: &Settings) -> bool {
+    settings.lake.location.is_some() || !settings.lake.tables.is_empty()
 }

@@ -1,7 +1,7 @@
 //! The policy of one role on one table, as the engine enforces it.
 
 use super::filter::Predicate;
-use crate::model::TableName;
+use crate::model::{ColumnSchema, TableName, TableSchema};
 
 /// What a role sees of a table, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,24 @@ pub struct ColumnAccess {
     pub mask: Option<String>,
     /// Places in [`super::Snapshot::grants`] of the grants that gave it.
     pub grants: Vec<usize>,
+}
+
+impl TableAccess {
+    /// All of a table, as full access has it.
+    pub fn everything(schema: &TableSchema) -> Self {
+        let column = |column: &ColumnSchema| ColumnAccess {
+            column: column.name.clone(),
+            cells: Predicate::True,
+            mask: None,
+            grants: Vec::new(),
+        };
+        Self {
+            table: schema.name.clone(),
+            rows: Predicate::True,
+            columns: schema.columns.iter().map(column).collect(),
+            grants: Vec::new(),
+        }
+    }
 }
 
 impl ColumnAccess {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::access::{ColumnAccess, TableAccess};
+use super::access::TableAccess;
 use super::contribution::{Contribution, columns_of, unite};
 use super::filter::Predicate;
 use super::index::{Index, Right, widest_scope};
@@ -15,7 +15,7 @@ use super::places::{Places, Scope};
 use super::principal::{Key, covers, granted, keys_of};
 use super::tags::{TagIndex, TagsOf};
 use super::{Problem, Resource, Role, Snapshot, Unmanaged};
-use crate::model::{ColumnSchema, TableName, TableSchema, printable};
+use crate::model::{TableName, TableSchema, printable};
 
 /// Everything that was granted, ready to be asked.
 #[derive(Debug)]
@@ -146,15 +146,14 @@ impl Grants {
         self.of(role).decide(schema)
     }
 
-    /// What a role sees of many tables. Those that it does not see are left out.
-    pub fn tables_of(&self, role: &Role, tables: &[TableSchema]) -> Vec<TableAccess> {
-        let own = self.of(role);
-        tables.iter().filter_map(|schema| own.access(schema)).collect()
-    }
-
     /// Whether a role's principal is a data lake administrator, which lets it grant and lets it read nothing.
     pub fn is_administrator(&self, role: &Role) -> bool {
         self.snapshot.administrators.iter().any(|principal| covers(principal, role))
+    }
+
+    /// What everyone reads where Lake Formation does not enforce.
+    pub(super) fn everyone(&self) -> &Places {
+        &self.everyone
     }
 
     pub(super) fn tags(&self) -> &TagIndex {
@@ -176,7 +175,7 @@ impl RoleGrants<'_> {
     /// What the role sees of a table. `None`: nothing, not even its name.
     pub fn access(&self, schema: &TableSchema) -> Option<TableAccess> {
         if self.role.full_access {
-            return Some(everything(schema));
+            return Some(TableAccess::everything(schema));
         }
         let (database, table) = (fold(schema.name.database()), fold(schema.name.table()));
         let tags = self.grants.tags.of(&database, &table);
@@ -185,6 +184,18 @@ impl RoleGrants<'_> {
             return None;
         }
         self.united(&rights, schema, &tags, &mut |_, _| {})
+    }
+
+    /// What was granted to the role itself.
+    pub(super) fn rights(&self) -> &Places {
+        &self.rights
+    }
+
+    /// Whether the role may see anything of a table, as far as that follows from its name.
+    pub fn may_see(&self, table: &TableName) -> bool {
+        let (database, table) = (fold(table.database()), fold(table.table()));
+        let tags = self.grants.tags.of(&database, &table);
+        self.role.full_access || !self.rights_at(&database, &table, &tags).is_empty()
     }
 
     /// What the role sees of a table, and everything that led to it.
@@ -202,7 +213,7 @@ impl RoleGrants<'_> {
         let attachments = self.grants.attachments.at(&database, &table, &tags);
         let rights = self.rights_at(&database, &table, &tags);
         let access = self.united(&rights, schema, &tags, &mut |grant, why| refused.push(RefusedGrant { grant, why }));
-        let access = if self.role.full_access { Some(everything(schema)) } else { access };
+        let access = if self.role.full_access { Some(TableAccess::everything(schema)) } else { access };
         let everyone = self.grants.everyone.at(&database, &table, &tags);
         Decision {
             table: schema.name.clone(),
@@ -263,21 +274,5 @@ impl RoleGrants<'_> {
             .ok_or_else(|| "it names no column that the table has".to_owned())?;
         let rows = right.rows.clone().check(schema).map_err(|why| format!("its row filter cannot be used: {why}"))?;
         Ok(Contribution { grant: right.grant, columns, rows })
-    }
-}
-
-/// What a role with full access sees.
-fn everything(schema: &TableSchema) -> TableAccess {
-    let column = |column: &ColumnSchema| ColumnAccess {
-        column: column.name.clone(),
-        cells: Predicate::True,
-        mask: None,
-        grants: Vec::new(),
-    };
-    TableAccess {
-        table: schema.name.clone(),
-        rows: Predicate::True,
-        columns: schema.columns.iter().map(column).collect(),
-        grants: Vec::new(),
     }
 }

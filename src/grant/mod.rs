@@ -8,6 +8,7 @@
 //! nothing; what narrows access and cannot be mirrored closes its table.
 
 pub mod access;
+pub mod catalog;
 mod check;
 mod contribution;
 mod describe;

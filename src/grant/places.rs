@@ -1,6 +1,6 @@
 //! Where something holds: everywhere, in a database, at a table, or by LF-Tags.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::tags::{Conditions, TagIndex, TagsOf};
 
@@ -72,6 +72,29 @@ impl Places {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Whether something holds at every table.
+    pub(super) fn holds_everywhere(&self) -> bool {
+        !self.everything.is_empty()
+    }
+
+    /// The databases at all of whose tables something holds.
+    pub(super) fn databases(&self) -> impl Iterator<Item = &str> {
+        self.databases.keys().map(String::as_str)
+    }
+
+    /// The tables at which something holds by name.
+    pub(super) fn tables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tables
+            .iter()
+            .flat_map(|(database, tables)| tables.keys().map(move |table| (database.as_str(), table.as_str())))
+    }
+
+    /// The tag sets that something accepts, each once.
+    pub(super) fn tag_sets(&self) -> BTreeSet<usize> {
+        let accepted = |accepted: &[bool]| accepted.iter().enumerate().filter(|(_, yes)| **yes).map(|(set, _)| set).collect::<Vec<_>>();
+        self.tagged.iter().flat_map(|(_, sets)| accepted(sets)).collect()
     }
 
     /// Which tag sets a tagged thing accepts.

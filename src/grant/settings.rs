@@ -46,10 +46,7 @@ pub fn settings_grants(
         let resource = Resource::Columns { database, table: Tables::All, columns: columns.clone() };
         return Ok(vec![(grant(resource), None)]);
     }
-    let named = |table: &&TableName| match database {
-        Some(database) => alike(database, table.database()),
-        None => names_table(pattern, table).is_some(),
-    };
+    let named = |table: &&TableName| is_meant(pattern, table);
     let mut grants = Vec::new();
     for table in tables.iter().filter(named) {
         if table.table() == ALL_TABLES {
@@ -73,6 +70,14 @@ pub fn settings_grants(
         grants.push((grant(resource), Some(filter)));
     }
     Ok(grants)
+}
+
+/// Whether a pattern of `select` names a table.
+pub fn is_meant(pattern: &str, table: &TableName) -> bool {
+    match pattern.strip_suffix(".*") {
+        Some(database) => alike(database, table.database()),
+        None => names_table(pattern, table).is_some(),
+    }
 }
 
 /// Compares the columns that settings name with a table's own, so that a slip of the pen is not a column left visible.

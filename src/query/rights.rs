@@ -6,21 +6,27 @@ use super::tables::Rights;
 use crate::error::Result;
 use crate::grant::access::TableAccess;
 use crate::grant::evaluate::Grants;
-use crate::grant::{Role, masks::check_masks, stored::policy_version};
+use crate::grant::masks::check_masks;
+use crate::grant::settings::{check_columns, is_meant};
+use crate::grant::stored::policy_version;
+use crate::grant::{Columns, Role};
 use crate::model::{TableName, TableSchema};
 
 /// What one role was granted.
 pub struct Granted {
     grants: Arc<Grants>,
     role: Role,
+    /// The columns that the role's settings name, by the pattern of their table.
+    declared: Vec<(String, Columns)>,
     /// The database of the role's own results, all of which it sees.
     workspace: String,
 }
 
 impl Granted {
-    /// The rights of a role, whose own results are in the database `workspace`.
-    pub fn new(grants: Arc<Grants>, role: Role, workspace: &str) -> Self {
-        Self { grants, role, workspace: workspace.to_owned() }
+    /// The rights of a role, whose own results are in the database `workspace`. `declared` are the columns that its
+    /// settings name, by the pattern of their table: each has to be there.
+    pub fn new(grants: Arc<Grants>, role: Role, declared: Vec<(String, Columns)>, workspace: &str) -> Self {
+        Self { grants, role, declared, workspace: workspace.to_owned() }
     }
 }
 
@@ -34,10 +40,13 @@ impl Rights for Granted {
             return Ok(Some(TableAccess::everything(schema)));
         }
         check_masks(&self.role, schema)?;
+        for (_, columns) in self.declared.iter().filter(|(pattern, _)| is_meant(pattern, &schema.name)) {
+            check_columns(&self.role.name, columns, schema)?;
+        }
         Ok(self.grants.access(&self.role, schema))
     }
 
     fn version(&self, access: &TableAccess) -> String {
-        policy_version(&self.role, std::slice::from_ref(access))
+        policy_version(&self.role.name, std::slice::from_ref(access))
     }
 }
