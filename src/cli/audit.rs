@@ -31,7 +31,7 @@ impl Log {
         let log = AuditLog::open(&settings.audit.folder, settings.audit.rotate_bytes)?;
         // What the machine says. On AWS the identity is what was proven.
         let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment_value(name));
-        let user = user.unwrap_or_else(|| "unknown".to_owned());
+        let user = user.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned());
         Ok(Self { log, user, role: role.to_owned(), identity })
     }
 

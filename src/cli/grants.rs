@@ -11,7 +11,7 @@ use crate::backend::local::grants::read_documents;
 use crate::engine::catalog::Database;
 use crate::engine::target::Target;
 use crate::error::{Error, Result, Said};
-use crate::grant::document::Reader;
+use crate::grant::document::Documents;
 use crate::grant::evaluate::Grants;
 use crate::grant::settings::{check_columns, settings_grants};
 use crate::grant::stored::Stored;
@@ -124,7 +124,7 @@ async fn files(app: &App) -> Result<Snapshot> {
     if locations.is_empty() {
         return Ok(Snapshot::default());
     }
-    let mut reader = Reader::new(app.settings().grants.catalog.clone());
+    let mut reader = Documents::new(app.settings().grants.catalog.clone());
     for (name, bytes) in read_documents(&app.engine, &locations).await? {
         reader.read(&name, &bytes)?;
     }

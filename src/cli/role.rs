@@ -251,7 +251,7 @@ impl GrantedDesk<'_> {
         let settings_of = self.app.settings();
         let tables: Vec<TableName> = databases
             .iter()
-            .flat_map(|(name, database)| database.names().map(|table| TableName::new(name, table)))
+            .flat_map(|(name, database)| database.names().map(move |table| TableName::new(name, table)))
             .collect();
         let grants = Arc::new(self.outside.with_settings(settings_of, &tables)?);
         let declared = grants::declared(settings_of, &self.role.name);

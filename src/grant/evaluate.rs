@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use super::access::TableAccess;
 use super::contribution::{Contribution, columns_of, unite};
-use super::filter::Predicate;
 use super::index::{Index, Right, widest_scope};
 use super::masks::masks_of;
 use super::names::fold;
