@@ -11,6 +11,7 @@ pub mod access;
 mod check;
 mod contribution;
 mod describe;
+pub mod document;
 pub mod evaluate;
 pub mod filter;
 pub mod index;
