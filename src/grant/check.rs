@@ -23,7 +23,7 @@ impl Predicate {
     /// # Errors
     /// Why the filter cannot be used on the table, in words that quote no literal.
     pub fn check(self, schema: &TableSchema) -> Result<Self, String> {
-        let checked = |field: Field| Checked::new(field, schema);
+        let checked = |field: Field| Checked::new(&field, schema);
         Ok(match self {
             Self::True => Self::True,
             Self::False => Self::False,
@@ -76,7 +76,7 @@ impl Predicate {
 
 /// The type of a checked field.
 pub(super) fn type_of<'a>(field: &Field, schema: &'a TableSchema) -> Option<&'a DataType> {
-    Checked::new(field.clone(), schema).ok().map(|checked| checked.data_type)
+    Checked::new(field, schema).ok().map(|checked| checked.data_type)
 }
 
 /// A field that exists, in the table's spelling, and its type.
@@ -87,11 +87,11 @@ struct Checked<'a> {
 }
 
 impl<'a> Checked<'a> {
-    fn new(field: Field, schema: &'a TableSchema) -> Result<Self, String> {
+    fn new(field: &Field, schema: &'a TableSchema) -> Result<Self, String> {
         let column = match column_meaning(field.column(), &schema.columns) {
             Meaning::One(place) => schema.columns.get(place),
             Meaning::Unknown => None,
-            Meaning::Ambiguous => return Err(ambiguous(&field)),
+            Meaning::Ambiguous => return Err(ambiguous(field)),
         };
         let column = column.ok_or_else(|| format!("the table has no column `{}`", printable(field.column())))?;
         let mut names = vec![column.name.clone()];
@@ -100,7 +100,7 @@ impl<'a> Checked<'a> {
             let DataType::Struct(fields) = data_type else {
                 return Err(format!("`{field}` is not a field of a struct"));
             };
-            let (own, below) = step(name, fields, &field)?;
+            let (own, below) = step(name, fields, field)?;
             names.push(own);
             data_type = below;
         }

@@ -1,4 +1,4 @@
-//! Row filters: the PartiQL subset of Lake Formation's data cells filters, as a tree.
+//! Row filters: the `PartiQL` subset of Lake Formation's data cells filters, as a tree.
 //!
 //! [`Predicate::parse`] reads the text, [`Predicate::check`] compares it with the columns of a table. INVARIANT: a tree
 //! that was parsed is never deeper than [`super::parse::DEPTH_MAX`], so walking it cannot overflow the stack.

@@ -12,6 +12,7 @@ pub mod catalog;
 mod check;
 mod contribution;
 mod describe;
+pub mod document;
 pub mod evaluate;
 pub mod filter;
 pub mod index;

@@ -73,10 +73,9 @@ fn tags_match(tags: &BTreeMap<String, Option<String>>, wanted: &Tags) -> Option<
     let mut certain = true;
     for (key, values) in wanted {
         match tags.get(key) {
-            None => return Some(false),
             Some(None) => certain = false,
             Some(Some(value)) if values.contains("*") || values.contains(value) => {}
-            Some(Some(_)) => return Some(false),
+            Some(Some(_)) | None => return Some(false),
         }
     }
     certain.then_some(true)

@@ -122,9 +122,8 @@ impl Writer<'_> {
         self.line(2, &text);
         let Resource::CellsFilter { database, table, name } = &grant.resource else { return };
         let key = filter_key(database, table, name);
-        let filters = self.grants.snapshot().filters.iter();
-        let found =
-            filters.filter(|filter| filter_key(&filter.database, &filter.table, &filter.name) == key).next_back();
+        let mut filters = self.grants.snapshot().filters.iter();
+        let found = filters.rfind(|filter| filter_key(&filter.database, &filter.table, &filter.name) == key);
         if let Some(filter) = found {
             self.line(3, &format!("rows {}; {}", filter.rows.as_deref().unwrap_or("all"), filter.columns));
         }
@@ -251,7 +250,7 @@ fn column_words(column: &ColumnAccess, access: &TableAccess) -> String {
 fn about(resource: &Resource, schema: &TableSchema) -> bool {
     let (database, table) = (schema.name.database(), schema.name.table());
     match resource {
-        Resource::Catalog => true,
+        Resource::Catalog | Resource::Tagged { .. } => true,
         Resource::Database(name) => alike(name, database),
         Resource::Table { database: name, table: which } | Resource::Columns { database: name, table: which, .. } => {
             alike(name, database)
@@ -261,7 +260,6 @@ fn about(resource: &Resource, schema: &TableSchema) -> bool {
                 }
         }
         Resource::CellsFilter { database: name, table: which, .. } => alike(name, database) && alike(which, table),
-        Resource::Tagged { .. } => true,
         Resource::DataLocation(_) | Resource::Unrelated(_) | Resource::Unknown(_) => false,
     }
 }
