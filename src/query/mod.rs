@@ -7,11 +7,13 @@
 //! INVARIANT: every table of a role stands behind a barrier, [`crate::engine::policy`].
 //! INVARIANT: no error of a role's statement holds a value: a code, a place and names.
 
+pub mod audit;
 mod capped;
 mod convert;
 mod fault;
 pub mod functions;
 mod gate;
+pub mod redact;
 mod rights;
 mod session;
 mod tables;
