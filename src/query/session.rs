@@ -111,12 +111,17 @@ impl RoleSession {
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
         let config =
             engine.session_config().with_information_schema(false).with_create_default_catalog_and_schema(false);
+        let resources = match barrier {
+            Barrier::Fence => engine.role_resources(limits.memory_bytes)?,
+            // A plain view is read by the role's own plan, which therefore needs the engine's stores.
+            Barrier::PlainView => shared.inside.runtime_env(),
+        };
         let mut scalar = functions::scalar();
         scalar.extend(engine.masking_functions(keys));
         // Not `with_default_features`: that is what a role does not get.
         let state = SessionStateBuilder::new()
             .with_config(config)
-            .with_runtime_env(engine.role_resources(limits.memory_bytes)?)
+            .with_runtime_env(resources)
             .with_catalog_list(catalogs)
             .with_expr_planners(SessionStateDefaults::default_expr_planners())
             .with_scalar_functions(scalar)

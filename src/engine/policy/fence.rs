@@ -1,8 +1,8 @@
 //! The fence: rows pass one way, and nothing else passes at all.
 //!
 //! To the optimizer it is a leaf: it has no children, no statistics, no order and one partition, takes no filter that
-//! comes about while a query runs, and shows nothing of what is behind it. Batches are cut anew, so that their number and
-//! size tell nothing of hidden rows; errors are replaced.
+//! comes about while a query runs, and shows nothing of what is behind it. Batches are cut anew and copied, so that their
+//! number, their size and their buffers hold nothing of hidden rows and cells; errors are replaced.
 
 use std::fmt;
 use std::pin::Pin;
@@ -25,6 +25,7 @@ use datafusion::physical_plan::{
 use datafusion::prelude::SessionContext;
 use futures::Stream;
 
+use super::bare::bare_batch;
 use crate::engine::fault::{engine_fault, external};
 use crate::error::{Error, Said};
 use crate::model::TableName;
@@ -196,7 +197,7 @@ impl Fence {
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
             return Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.schema), Vec::new(), &options)?));
         }
-        Ok(self.cut.next_completed_batch())
+        Ok(self.cut.next_completed_batch().as_ref().map(bare_batch).transpose()?)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<EngineResult<Option<RecordBatch>>> {

@@ -9,6 +9,7 @@
 //! INVARIANT: what stands behind the fence is planned and read by the engine's own session; the role's session has
 //! neither its object stores nor its functions.
 
+mod bare;
 pub mod fence;
 mod leakproof;
 mod plain;
