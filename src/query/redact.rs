@@ -120,7 +120,7 @@ fn without_values(tokens: Vec<Token>) -> Option<String> {
 /// Words before a list of options in parentheses, whose names and values may be words. So are those after a value, as in
 /// `COPY t TO 'place' (format csv)`.
 const OPTIONS: &[Keyword] =
-    &[Keyword::OPTIONS, Keyword::WITH, Keyword::PROPERTIES, Keyword::TBLPROPERTIES, Keyword::SERDEPROPERTIES];
+    &[Keyword::OPTIONS, Keyword::WITH, Keyword::TBLPROPERTIES, Keyword::SERDEPROPERTIES];
 
 /// Whether the value of `SET` follows, which may be a word.
 fn sets(token: &Token) -> bool {
