@@ -8,13 +8,36 @@
 //! nothing; what narrows access and cannot be mirrored closes its table.
 
 pub mod access;
+mod check;
+mod contribution;
+mod describe;
+pub mod evaluate;
 pub mod filter;
+pub mod index;
+pub mod masks;
+mod names;
+pub mod parse;
+mod places;
+pub mod principal;
+pub mod print;
+#[cfg(test)]
+mod reference;
+pub mod settings;
+pub mod stored;
+mod tags;
+#[cfg(test)]
+mod tests;
+pub mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use self::access::{ColumnAccess, TableAccess};
+pub use self::evaluate::{Decision, Grants, RefusedGrant, RoleGrants};
+pub use self::filter::Predicate;
+pub use self::masks::check_masks;
 use crate::error::Result;
 use crate::model::{KeyId, TableName};
 
