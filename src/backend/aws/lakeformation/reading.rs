@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_lakeformation::operation::get_resource_lf_tags::GetResourceLfTagsOutput;
 use aws_sdk_lakeformation::types;
 
-use super::convert::{self, words};
+use super::convert;
 use super::tags::{Level, Reader};
 use super::{ORIGIN, TagAssignment};
 use crate::backend::aws::identity::Caller;
@@ -55,11 +55,11 @@ impl<'a> Reading<'a> {
         for entry in entries {
             let (resource, catalog) = convert::resource(entry.resource.as_ref());
             let Some(principal) = principal(entry.principal.as_ref()) else {
-                self.problem(&format!("a grant on {}", words(&resource)), "it names no principal");
+                self.problem(&format!("a grant on {resource}"), "it names no principal");
                 continue;
             };
             if let Some(catalog) = self.foreign(catalog) {
-                let what = format!("{principal} on {}", words(&resource));
+                let what = format!("{principal} on {resource}");
                 self.problem(&what, &format!("the resource belongs to another catalog: {catalog}"));
                 continue;
             }
@@ -204,7 +204,7 @@ impl<'a> Reading<'a> {
             let (resource, _) = convert::resource(found.resource.as_ref());
             match principal(found.principal.as_ref()) {
                 Some(principal) => self.snapshot.opt_ins.push(OptIn { principal, resource }),
-                None => self.problem(&format!("an opt-in for {}", words(&resource)), "it names no principal"),
+                None => self.problem(&format!("an opt-in for {resource}"), "it names no principal"),
             }
         }
     }
