@@ -1,14 +1,16 @@
 //! The contract of `grant::GrantSource` for the live service: all that was granted, from every page, in our own words.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
 use saltlake::backend::aws::lakeformation::LakeFormation;
 use saltlake::error::ErrorKind;
 use saltlake::grant::{
-    Attachment, CellsFilter, Columns, Grant, GrantSource as _, OptIn, Resource, Snapshot, Tables, TagAssignment,
-    Tagged, Tags,
+    Attachment, CellsFilter, Columns, Grant, GrantSource as _, Grants, OptIn, Predicate, Resource, Role, Snapshot,
+    Tables, TagAssignment, Tagged, Tags, Unmanaged,
 };
-use saltlake::model::TableName;
+use saltlake::model::{TableName, TableSchema};
 use serde_json::json;
 
 use super::place::{Place, apart};
@@ -335,5 +337,43 @@ fn every_operation_has_to_answer() {
             }
             assert!(!error.contains("secret"), "{error}");
         }
+    });
+}
+
+#[test]
+fn what_the_service_lists_is_what_a_role_sees() {
+    apart("contracts::grants::what_the_service_lists_is_what_a_role_sees", || {
+        let public = json!({ "LFTagPolicy": { "ResourceType": "TABLE", "ExpressionName": "open" } });
+        let stub = shop()
+            .grant(ANALYST, &filter_of("shop", "customer", "eu"), &["SELECT"])
+            .grant(ANALYST, &table_of("shop", "purchase"), &["SELECT"])
+            .grant(SUPPORT, &public, &["SELECT"])
+            .filter(
+                ["shop", "customer"],
+                "eu",
+                &json!({ "FilterExpression": "country = 'DE'" }),
+                &json!({ "ColumnNames": ["id", "country"] }),
+            )
+            .tag(&database_of("shop"), "class", "public")
+            .tag(&column_of("shop", "customer", "mail"), "class", "personal")
+            .expression("open", &json!([{ "TagKey": "class", "TagValues": ["public"] }]))
+            .attachment("by amount", &table_of("shop", "purchase"))
+            .start();
+        let grants = Grants::new(snapshot(&stub, &TABLES), Unmanaged::Deny);
+        let schema = |table: &str, columns: &[&str]| {
+            let fields: Vec<Field> = columns.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
+            TableSchema::from_arrow(TableName::new("shop", table), &Arc::new(Schema::new(fields)), 0)
+        };
+        let customer = schema("customer", &["id", "mail", "country"]);
+        let role = |principal: &str| Role { principal: Some(principal.to_owned()), ..Role::default() };
+        let seen = |principal: &str| {
+            let access = grants.access(&role(principal), &customer).expect("a visible table");
+            let columns: Vec<String> = access.columns.into_iter().map(|column| column.column).collect();
+            (columns.join(" "), access.rows == Predicate::True)
+        };
+        assert_eq!(seen(ANALYST), ("id country".to_owned(), false));
+        assert_eq!(seen(SUPPORT), ("id country".to_owned(), true));
+        assert!(grants.access(&role("arn:aws:iam::123456789012:role/other"), &customer).is_none());
+        assert!(grants.access(&role(ANALYST), &schema("purchase", &["id", "amount"])).is_none(), "a policy closes it");
     });
 }
