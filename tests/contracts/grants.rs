@@ -1,28 +1,28 @@
-//! The contract of `grant::GrantSource` for the live service: all that was granted, from every page, in our own words;
-//! and of what stands beside it: the caller's identity, and grants in files.
+//! The contract of `grant::GrantSource` for the live service: all that was granted, from every page, in our own words.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
 use saltlake::backend::aws::lakeformation::LakeFormation;
-use saltlake::backend::local::grants::read_documents;
 use saltlake::error::ErrorKind;
 use saltlake::grant::{
-    Attachment, CellsFilter, Columns, Grant, GrantSource as _, OptIn, Resource, Snapshot, Tables, TagAssignment,
-    Tagged, Tags,
+    Attachment, CellsFilter, Columns, Grant, GrantSource as _, Grants, OptIn, Predicate, Resource, Role, Snapshot,
+    Tables, TagAssignment, Tagged, Tags, Unmanaged,
 };
-use saltlake::model::{Location, TableName};
+use saltlake::model::{TableName, TableSchema};
 use serde_json::json;
 
 use super::place::{Place, apart};
 use crate::support::lakeformation_stub::{
     CATALOG, LakeFormationStub, column_of, database_of, error, filter_of, table_of, tables_of,
 };
-use crate::support::stub::{Reply, Stub};
+use crate::support::stub::Stub;
 
-const ANALYST: &str = "arn:aws:iam::123456789012:role/team/analyst";
+pub(super) const ANALYST: &str = "arn:aws:iam::123456789012:role/team/analyst";
 const SUPPORT: &str = "arn:aws:iam::123456789012:role/support";
 /// Whom moto takes its callers for.
-const CALLER: &str = "arn:aws:sts::123456789012:user/moto";
+pub(super) const CALLER: &str = "arn:aws:sts::123456789012:user/moto";
 
 fn service(stub: &Stub, catalog: Option<&str>) -> (Place, LakeFormation) {
     let endpoint = format!("aws.endpoints.lakeformation={}", stub.endpoint());
@@ -341,57 +341,39 @@ fn every_operation_has_to_answer() {
 }
 
 #[test]
-fn the_caller_is_known_and_whom_it_may_act_for() {
-    apart("contracts::grants::the_caller_is_known_and_whom_it_may_act_for", || {
-        let place = Place::bucket(&[]);
-        let identity = place.run(place.backend.identity());
-        assert_eq!(place.run(identity.caller_arn()), CALLER);
-        assert!(place.run(identity.may_assume(ANALYST)));
-        let error = place.fail(ErrorKind::Usage, identity.may_assume("arn:aws:iam::123456789012:user/anna"));
-        assert!(error.to_string().contains("user/anna"), "{error}");
-
-        for (code, wanted) in [("AccessDenied", None), ("ExpiredToken", Some("does not accept the AWS credentials"))] {
-            let stub = Stub::serve(move |_| Reply {
-                status: 403,
-                headers: vec![("content-type", "text/xml".to_owned())],
-                body: format!(
-                    "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
-                     <Code>{code}</Code><Message>secret</Message></Error><RequestId>1</RequestId></ErrorResponse>"
-                )
-                .into_bytes(),
-            });
-            let place = Place::bucket(&[&format!("aws.endpoints.sts={}", stub.endpoint())]);
-            let identity = place.run(place.backend.identity());
-            match wanted {
-                None => assert!(!place.run(identity.may_assume(ANALYST))),
-                Some(part) => {
-                    let error = place.fail(ErrorKind::Failed, identity.may_assume(ANALYST)).to_string();
-                    assert!(error.contains(part) && !error.contains("secret"), "{error}");
-                }
-            }
-            let asked = stub.asked();
-            let body = String::from_utf8_lossy(&asked[0].body).into_owned();
-            assert!(body.contains("RoleSessionName=saltlake-check") && body.contains("DurationSeconds=900"), "{body}");
-        }
-    });
-}
-
-#[test]
-fn grants_in_files_are_read_by_name_from_folders_and_buckets() {
-    apart("contracts::grants::grants_in_files_are_read_by_name_from_folders_and_buckets", || {
-        for place in [Place::folder(&[]), Place::bucket(&[])] {
-            for (name, text) in
-                [("g/b.json", "2"), ("g/a.json", "1"), ("g/c.txt", "x"), ("g/.d.json", "x"), ("h.json", "3")]
-            {
-                place.shelf.put(name, text);
-            }
-            let at = |name: &str| Location::parse(&place.shelf.location(name), std::path::Path::new("/")).unwrap();
-            let found = place.run(read_documents(&place.engine, &[at("h.json"), at("g/")]));
-            let texts: Vec<(&str, &[u8])> =
-                found.iter().map(|(name, bytes)| (name.rsplit('/').next().unwrap(), &bytes[..])).collect();
-            assert_eq!(texts, [("a.json", &b"1"[..]), ("b.json", b"2"), ("h.json", b"3")]);
-            let error = place.fail(ErrorKind::Failed, read_documents(&place.engine, &[at("g/"), at("nothing/")]));
-            assert!(error.to_string().contains("no grants there") && error.to_string().contains("nothing"), "{error}");
-        }
+fn what_the_service_lists_is_what_a_role_sees() {
+    apart("contracts::grants::what_the_service_lists_is_what_a_role_sees", || {
+        let public = json!({ "LFTagPolicy": { "ResourceType": "TABLE", "ExpressionName": "open" } });
+        let stub = shop()
+            .grant(ANALYST, &filter_of("shop", "customer", "eu"), &["SELECT"])
+            .grant(ANALYST, &table_of("shop", "purchase"), &["SELECT"])
+            .grant(SUPPORT, &public, &["SELECT"])
+            .filter(
+                ["shop", "customer"],
+                "eu",
+                &json!({ "FilterExpression": "country = 'DE'" }),
+                &json!({ "ColumnNames": ["id", "country"] }),
+            )
+            .tag(&database_of("shop"), "class", "public")
+            .tag(&column_of("shop", "customer", "mail"), "class", "personal")
+            .expression("open", &json!([{ "TagKey": "class", "TagValues": ["public"] }]))
+            .attachment("by amount", &table_of("shop", "purchase"))
+            .start();
+        let grants = Grants::new(snapshot(&stub, &TABLES), Unmanaged::Deny);
+        let schema = |table: &str, columns: &[&str]| {
+            let fields: Vec<Field> = columns.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
+            TableSchema::from_arrow(TableName::new("shop", table), &Arc::new(Schema::new(fields)), 0)
+        };
+        let customer = schema("customer", &["id", "mail", "country"]);
+        let role = |principal: &str| Role { principal: Some(principal.to_owned()), ..Role::default() };
+        let seen = |principal: &str| {
+            let access = grants.access(&role(principal), &customer).expect("a visible table");
+            let columns: Vec<String> = access.columns.into_iter().map(|column| column.column).collect();
+            (columns.join(" "), access.rows == Predicate::True)
+        };
+        assert_eq!(seen(ANALYST), ("id country".to_owned(), false));
+        assert_eq!(seen(SUPPORT), ("id country".to_owned(), true));
+        assert!(grants.access(&role("arn:aws:iam::123456789012:role/other"), &customer).is_none());
+        assert!(grants.access(&role(ANALYST), &schema("purchase", &["id", "amount"])).is_none(), "a policy closes it");
     });
 }

@@ -4,6 +4,7 @@ use aws_sdk_sts::Client;
 
 use super::fault::{Service, code};
 use crate::error::{Error, Result, Said};
+use crate::grant::principal::{Key, granted, same_identity};
 
 const STS: Service = Service {
     unsigned: "no AWS credentials for STS",
@@ -42,29 +43,8 @@ pub struct Caller {
 impl Caller {
     /// Whether it acts as a principal: the same ARN, or a session of the role. A session's ARN has no path.
     pub fn is(&self, principal: &str) -> bool {
-        self.arn == principal || session_of(&self.arn).is_some_and(|of| role(principal) == Some(of))
+        same_identity(&self.arn, principal)
     }
-}
-
-/// Partition, account and name of the role that a session belongs to.
-fn session_of(arn: &str) -> Option<(&str, &str, &str)> {
-    let (partition, account, resource) = parts(arn, "sts")?;
-    let (name, _) = resource.strip_prefix("assumed-role/")?.split_once('/')?;
-    Some((partition, account, name))
-}
-
-/// Partition, account and name of a role.
-fn role(arn: &str) -> Option<(&str, &str, &str)> {
-    let (partition, account, resource) = parts(arn, "iam")?;
-    let name = resource.strip_prefix("role/")?.rsplit('/').next()?;
-    Some((partition, account, name)).filter(|(_, _, name)| !name.is_empty())
-}
-
-/// Partition, account and resource of an ARN of a service that has no regions.
-fn parts<'a>(arn: &'a str, service: &str) -> Option<(&'a str, &'a str, &'a str)> {
-    let (partition, rest) = arn.strip_prefix("arn:")?.split_once(':')?;
-    let (account, resource) = rest.strip_prefix(service)?.strip_prefix("::")?.split_once(':')?;
-    Some((partition, account, resource))
 }
 
 impl Identity {
@@ -102,7 +82,7 @@ impl Identity {
     /// # Errors
     /// If the principal is no role, or STS says neither yes nor no.
     pub async fn may_assume(&self, principal: &str) -> Result<bool> {
-        if role(principal).is_none() {
+        if !matches!(granted(principal), Key::Role(..)) {
             return Err(Error::usage("only an IAM role can be assumed")
                 .with("principal", &Said(principal))
                 .hint("name a role: `arn:aws:iam::ACCOUNT:role/NAME`"));
@@ -116,35 +96,5 @@ impl Identity {
             Err(error) if code(&error).is_some_and(|code| code.starts_with("AccessDenied")) => Ok(false),
             Err(error) => Err(STS.fault("AssumeRole", &error).with("principal", &Said(principal))),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_is_its_role_wherever_the_role_has_a_path() {
-        let caller = |arn: &str| Caller { arn: arn.to_owned(), account: "111122223333".to_owned() };
-        let session = caller("arn:aws:sts::111122223333:assumed-role/analyst/me@example.com");
-        for role in ["arn:aws:iam::111122223333:role/analyst", "arn:aws:iam::111122223333:role/a/b/analyst"] {
-            assert!(session.is(role), "{role}");
-        }
-        for other in [
-            "arn:aws:iam::111122223333:role/analyst2",
-            "arn:aws:iam::111122223333:role/analyst/other",
-            "arn:aws:iam::111122223333:user/analyst",
-            "arn:aws:iam::999922223333:role/analyst",
-            "arn:aws-cn:iam::111122223333:role/analyst",
-            "arn:aws:iam::111122223333:role/me@example.com",
-            "analyst",
-            "",
-        ] {
-            assert!(!session.is(other), "{other}");
-        }
-        let user = "arn:aws:iam::111122223333:user/staff/anna";
-        assert!(caller(user).is(user));
-        assert!(!caller(user).is("arn:aws:iam::111122223333:user/anna"));
-        assert!(!caller(user).is("arn:aws:iam::111122223333:role/anna"));
     }
 }

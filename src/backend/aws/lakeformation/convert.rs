@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_lakeformation::types;
 
+use crate::grant::index::ALL_TABLES;
 use crate::grant::{CellsFilter, Columns, Resource, Tables, TagExpression, Tagged, Tags};
-
-/// What Lake Formation calls every table of a database. Names of tables are in lower case.
-const ALL_TABLES: &str = "ALL_TABLES";
 
 /// What an entry is about, and the catalog that it names.
 pub(super) fn resource(resource: Option<&types::Resource>) -> (Resource, Option<String>) {
@@ -175,26 +173,5 @@ fn rows(filter: Option<&types::RowFilter>) -> Result<Option<String>, &'static st
         // Two answers to one question: the narrower one.
         (Some(text), _) => Ok(Some(text)),
         (None, false) => Err("the filter does not say which rows"),
-    }
-}
-
-/// A resource in words.
-pub(super) fn words(resource: &Resource) -> String {
-    let table = |database: &str, table: &Tables| match table {
-        Tables::All => format!("every table of database {database}"),
-        Tables::Named(name) => format!("table {database}.{name}"),
-    };
-    match resource {
-        Resource::Catalog => "the catalog".to_owned(),
-        Resource::Database(name) => format!("database {name}"),
-        Resource::Table { database, table: name } => table(database, name),
-        Resource::Columns { database, table: name, .. } => format!("columns of {}", table(database, name)),
-        Resource::CellsFilter { database, table, name } => {
-            format!("data cells filter {name} of table {database}.{table}")
-        }
-        Resource::Tagged { kind: Tagged::Databases, .. } => "databases by LF-Tags".to_owned(),
-        Resource::Tagged { kind: Tagged::Tables, .. } => "tables by LF-Tags".to_owned(),
-        Resource::DataLocation(arn) => format!("data location {arn}"),
-        Resource::Unrelated(what) | Resource::Unknown(what) => what.clone(),
     }
 }

@@ -26,9 +26,9 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use self::calls::Calls;
 use self::reading::Reading;
 use super::identity::Identity;
-use crate::error::{Result, Said};
-use crate::grant::{GrantSource, Snapshot, TagAssignment};
-use crate::model::TableName;
+use crate::error::{Error, Result, Said};
+use crate::grant::{GrantSource, Problem, Snapshot, TagAssignment};
+use crate::model::{TableName, printable};
 
 /// Where grants, filters and tags come from, for people.
 const ORIGIN: &str = "lakeformation";
@@ -88,9 +88,14 @@ impl GrantSource for LakeFormation {
 }
 
 async fn ask<'a>(calls: &Calls<'_>, table: &'a TableName) -> Result<(&'a TableName, Answers)> {
-    let all = futures::future::try_join3(calls.permissions(Some(table)), calls.filters(table), calls.table_tags(table));
-    let (permissions, filters, tags) = Box::pin(all).await.map_err(|error| error.with("table", table))?;
-    Ok((table, Answers { permissions, filters, tags }))
+    let answers = async {
+        Ok(Answers {
+            permissions: Box::pin(calls.permissions(Some(table))).await?,
+            filters: Box::pin(calls.filters(table)).await?,
+            tags: Box::pin(calls.table_tags(table)).await?,
+        })
+    };
+    Ok((table, answers.await.map_err(|error: Error| error.with("table", table))?))
 }
 
 /// The tags of the tables' databases.
@@ -118,4 +123,9 @@ async fn missing_filters(calls: &Calls<'_>, tables: &BTreeSet<&TableName>, readi
         }
     }
     Ok(())
+}
+
+/// Something of the service's that gives nothing. Its names may hold anything.
+fn problem(what: &str, why: &str) -> Problem {
+    Problem { origin: ORIGIN.to_owned(), what: printable(what), why: printable(why) }
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_lakeformation::operation::get_resource_lf_tags::GetResourceLfTagsOutput;
 use aws_sdk_lakeformation::types;
 
-use super::convert::{self, words};
+use super::convert;
 use super::tags::{Level, Reader};
 use super::{ORIGIN, TagAssignment};
 use crate::backend::aws::identity::Caller;
 use crate::error::{Error, Result, Said};
-use crate::grant::{Attachment, CellsFilter, Grant, OptIn, Problem, Resource, Snapshot};
+use crate::grant::{Attachment, CellsFilter, Grant, OptIn, Resource, Snapshot};
 use crate::model::TableName;
 
 /// What was read so far of one catalog.
@@ -46,7 +46,7 @@ impl<'a> Reading<'a> {
         }
         if !self.snapshot.administrators.iter().any(|name| caller.is(name)) {
             let why = "it is no data lake administrator, so the service may list to it only a part of what was granted";
-            self.problem(caller.arn.clone(), why);
+            self.problem(&caller.arn, why);
         }
     }
 
@@ -55,12 +55,12 @@ impl<'a> Reading<'a> {
         for entry in entries {
             let (resource, catalog) = convert::resource(entry.resource.as_ref());
             let Some(principal) = principal(entry.principal.as_ref()) else {
-                self.problem(format!("a grant on {}", words(&resource)), "it names no principal");
+                self.problem(&format!("a grant on {resource}"), "it names no principal");
                 continue;
             };
             if let Some(catalog) = self.foreign(catalog) {
-                let what = format!("{principal} on {}", words(&resource));
-                self.problem(what, format!("the resource belongs to another catalog: {catalog}"));
+                let what = format!("{principal} on {resource}");
+                self.problem(&what, &format!("the resource belongs to another catalog: {catalog}"));
                 continue;
             }
             let condition = entry.condition.as_ref().map(|found| found.expression.clone().unwrap_or_default());
@@ -87,14 +87,14 @@ impl<'a> Reading<'a> {
             let what =
                 format!("data cells filter {} of table {}.{}", found.name, found.database_name, found.table_name);
             if let Some(catalog) = self.foreign(Some(found.table_catalog_id.clone())) {
-                self.problem(what, format!("the table belongs to another catalog: {catalog}"));
+                self.problem(&what, &format!("the table belongs to another catalog: {catalog}"));
                 continue;
             }
             match convert::filter(found) {
                 Ok(filter) => self.filter(filter)?,
                 Err(why) => {
                     self.closed.insert(key(&found.database_name, &found.table_name, &found.name));
-                    self.problem(what, why);
+                    self.problem(&what, why);
                 }
             }
         }
@@ -138,7 +138,7 @@ impl<'a> Reading<'a> {
     /// A filter that a grant names and that does not exist.
     pub(super) fn filter_is_gone(&mut self, table: &TableName, name: &str) {
         self.problem(
-            format!("data cells filter {name} of table {table}"),
+            &format!("data cells filter {name} of table {table}"),
             "a grant names the filter, and there is none",
         );
     }
@@ -178,11 +178,11 @@ impl<'a> Reading<'a> {
             let name = found.name.clone().unwrap_or_default();
             let what = format!("LF-Tag expression {name}");
             if let Some(catalog) = self.foreign(found.catalog_id.clone()) {
-                self.problem(what, format!("it belongs to another catalog: {catalog}"));
+                self.problem(&what, &format!("it belongs to another catalog: {catalog}"));
                 continue;
             }
             match convert::expression(found.expression.as_deref().unwrap_or_default()) {
-                Ok(_) if name.is_empty() => self.problem(what, "it has no name"),
+                Ok(_) if name.is_empty() => self.problem(&what, "it has no name"),
                 Ok(expression) => {
                     let before = self.snapshot.expressions.insert(name.clone(), expression);
                     if before.is_some() && before.as_ref() != self.snapshot.expressions.get(&name) {
@@ -191,7 +191,7 @@ impl<'a> Reading<'a> {
                             .hint("run the command again"));
                     }
                 }
-                Err(why) => self.problem(what, why),
+                Err(why) => self.problem(&what, why),
             }
         }
         Ok(())
@@ -204,7 +204,7 @@ impl<'a> Reading<'a> {
             let (resource, _) = convert::resource(found.resource.as_ref());
             match principal(found.principal.as_ref()) {
                 Some(principal) => self.snapshot.opt_ins.push(OptIn { principal, resource }),
-                None => self.problem(format!("an opt-in for {}", words(&resource)), "it names no principal"),
+                None => self.problem(&format!("an opt-in for {resource}"), "it names no principal"),
             }
         }
     }
@@ -225,8 +225,8 @@ impl<'a> Reading<'a> {
         catalog.filter(|catalog| !catalog.is_empty() && catalog != self.catalog)
     }
 
-    fn problem(&mut self, what: String, why: impl Into<String>) {
-        self.snapshot.problems.push(Problem { origin: ORIGIN.to_owned(), what, why: why.into() });
+    fn problem(&mut self, what: &str, why: &str) {
+        self.snapshot.problems.push(super::problem(what, why));
     }
 }
 

@@ -68,11 +68,8 @@ impl Reader<'_> {
         let mut level = Level::new();
         for pair in pairs {
             if let Some(catalog) = pair.catalog_id.as_deref().filter(|catalog| *catalog != self.catalog) {
-                self.problems.push(Problem {
-                    origin: super::ORIGIN.to_owned(),
-                    what: format!("LF-Tag {} of {place}", pair.tag_key),
-                    why: format!("the tag belongs to another catalog: {catalog}"),
-                });
+                let why = format!("the tag belongs to another catalog: {catalog}");
+                self.problems.push(super::problem(&format!("LF-Tag {} of {place}", pair.tag_key), &why));
                 continue;
             }
             let one = match &pair.tag_values[..] {
