@@ -82,7 +82,7 @@ fn arn<'a>(principal: &'a str, service: &str) -> Option<(&'a str, &'a str, &'a s
     let mut parts = principal.splitn(6, ':');
     let [scheme, partition, found, region, account, resource] = [(); 6].map(|()| parts.next().unwrap_or_default());
     let right = scheme == "arn" && found == service && region.is_empty();
-    let partition = ["aws", "aws-cn", "aws-us-gov"].contains(&partition).then_some(partition)?;
+    let right = right && (partition == "aws" || partition.starts_with("aws-"));
     (right && is_account(account)).then_some((partition, account, resource))
 }
 
@@ -153,7 +153,8 @@ mod tests {
             (ROLE, china, &[], false),
             (china, "arn:aws-cn:sts::111122223333:assumed-role/analyst/s", &[], true),
             ("arn:aws-us-gov:iam::111122223333:role/a", "arn:aws-us-gov:iam::111122223333:role/p/a", &[], true),
-            ("arn:aws-xx:iam::111122223333:role/a", "arn:aws-xx:iam::111122223333:role/p/a", &[], false),
+            ("arn:aws-eusc:iam::111122223333:role/a", "arn:aws-eusc:iam::111122223333:role/p/a", &[], true),
+            ("arn:other:iam::111122223333:role/a", "arn:other:iam::111122223333:role/p/a", &[], false),
             (session, session, &[], false),
             (sso, sso_session, &[], true),
             (user, user, &[], true),

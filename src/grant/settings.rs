@@ -12,13 +12,13 @@ use crate::model::{TableName, TableSchema};
 /// What a role of the settings may read of the tables that a pattern names: `database.table`, `table` in whatever
 /// database, or `database.*` for every table of a database, later ones too unless there is a row filter.
 ///
-/// `principal` is the role's own. A pattern that names none of `tables` gives nothing.
+/// The grants are of the role and not of its principal, which other roles may have too. A pattern that names none of
+/// `tables` gives nothing.
 ///
 /// # Errors
 /// [`crate::error::ErrorKind::Usage`] if the row filter cannot be read or the pattern names everything.
 pub fn settings_grants(
     role_name: &str,
-    principal: Option<&str>,
     pattern: &str,
     columns: &Columns,
     rows: Option<&str>,
@@ -34,7 +34,7 @@ pub fn settings_grants(
         return Err(refuse("the row filter cannot be read").hint(why));
     }
     let grant = |resource: Resource| Grant {
-        principal: principal.map_or_else(|| own_principal(role_name), str::to_owned),
+        principal: own_principal(role_name),
         resource,
         condition: None,
         permissions: BTreeSet::from(["SELECT".to_owned()]),
@@ -116,7 +116,7 @@ mod tests {
 
     fn sees(pattern: &str, columns: &Columns, rows: Option<&str>) -> [String; 2] {
         let mut snapshot = Snapshot::default();
-        for (grant, filter) in settings_grants("analyst", None, pattern, columns, rows, &tables()).unwrap() {
+        for (grant, filter) in settings_grants("analyst", pattern, columns, rows, &tables()).unwrap() {
             snapshot.grants.push(grant);
             snapshot.filters.extend(filter);
         }
@@ -151,20 +151,24 @@ mod tests {
     }
 
     #[test]
-    fn a_role_with_a_principal_has_its_grants_under_it() {
-        let grants = settings_grants("a", Some("arn:x"), "bank", &Columns::All, None, &tables()).unwrap();
-        assert_eq!(grants.iter().map(|(grant, _)| grant.principal.as_str()).collect::<Vec<_>>(), ["arn:x"]);
+    fn roles_with_one_principal_do_not_share_what_settings_give() {
+        let granted = settings_grants("analyst", "customer", &Columns::All, None, &tables()).unwrap();
+        let snapshot =
+            Snapshot { grants: granted.into_iter().map(|(grant, _)| grant).collect(), ..Snapshot::default() };
+        let grants = Grants::new(snapshot, Unmanaged::Deny);
+        assert!(grants.access(&role(), &customer()).is_some());
+        assert_eq!(grants.access(&Role { name: "intern".into(), ..role() }, &customer()), None);
     }
 
     #[test]
     fn what_settings_cannot_mean_is_an_error() {
         for (pattern, rows) in [("", None), ("*", None), ("*.customer", None), ("bank", Some("lower(x) = 'geheim'"))] {
-            let error = settings_grants("a", None, pattern, &Columns::All, rows, &tables()).unwrap_err();
+            let error = settings_grants("a", pattern, &Columns::All, rows, &tables()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{pattern}");
             assert!(!error.to_string().contains("geheim"), "{error}");
         }
         let every = [TableName::new("shop", "ALL_TABLES")];
-        assert!(settings_grants("a", None, "ALL_TABLES", &Columns::All, None, &every).is_err());
+        assert!(settings_grants("a", "ALL_TABLES", &Columns::All, None, &every).is_err());
         assert!(check_columns("a", &Columns::Except(names(&["mial"])), &customer()).is_err());
         assert!(check_columns("a", &Columns::Only(names(&["ID"])), &customer()).is_ok());
         assert!(check_columns("a", &Columns::All, &customer()).is_ok());
