@@ -14,6 +14,7 @@ pub mod functions;
 mod gate;
 mod session;
 mod tables;
+pub mod write;
 
 pub use self::fault::{role_fault, role_planning_fault};
 pub use self::gate::{Kind, gate};
