@@ -33,3 +33,4 @@ mod scripts;
 mod splice;
 mod support;
 mod tamper;
+mod workspace;

@@ -17,6 +17,7 @@ pub mod redact;
 mod rights;
 mod session;
 mod tables;
+pub mod write;
 
 pub use self::fault::{role_fault, role_planning_fault};
 pub use self::gate::{Kind, gate};

@@ -1,0 +1,219 @@
+//! CREATE TABLE … AS and UNLOAD of a role: the rows that its query gives it, as files in its own locations.
+//!
+//! In: a statement that [`gate`](super::gate) let through, the role's locations, the rows of the inner query under the
+//! role's rights. Out: one file, or nothing.
+//!
+//! INVARIANT: what is written lies inside one of the role's locations, and never meets the lake, the masked location or
+//! the spill folder, whatever the role's locations say.
+//! INVARIANT: all or nothing. A file is seen under its name when it is whole, and nothing that was there is changed.
+
+mod attempt;
+mod bucket;
+mod encode;
+mod folder;
+mod options;
+mod place;
+mod workspace;
+
+use std::path::Path;
+
+use datafusion::sql::parser::Statement;
+use sqlparser::ast::{CreateTable, CreateTableOptions, Ident, Query, SqlOption, Statement as Ast};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+
+pub use self::attempt::{Written, write};
+pub use self::options::{Compression, Format};
+use self::options::{Options, fault};
+pub use self::workspace::workspace;
+use super::fault::coded;
+use super::gate::Kind;
+use crate::engine::Engine;
+use crate::engine::statement::table_name;
+use crate::error::{Error, Result, Said};
+use crate::model::{Location, TableName};
+
+/// Where a statement's rows go, and how they are written there.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    location: Location,
+    format: Format,
+    compression: Compression,
+    table: Option<TableName>,
+    /// Where else a table of the name would stand.
+    namesakes: Vec<Location>,
+    if_not_exists: bool,
+    /// The role's locations, for what it is told.
+    locations: Vec<Location>,
+}
+
+impl Destination {
+    /// The folder or prefix, with links followed.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// How the rows are written.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How the file is compressed.
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The table that is created; `None` for UNLOAD.
+    pub fn table(&self) -> Option<&TableName> {
+        self.table.as_ref()
+    }
+
+    /// Looks whether it may be written to, before anything is computed: `false` if its table exists and the statement
+    /// says IF NOT EXISTS. [`write`] looks again.
+    ///
+    /// # Errors
+    /// Refused if it meets what is not the role's, or is not empty.
+    pub async fn check(&self, engine: &Engine) -> Result<bool> {
+        attempt::check(self, engine).await
+    }
+}
+
+/// Takes a statement apart: the query in it, to be planned as one that reads, and where its rows go.
+///
+/// `workspace` is the database of the role's tables; relative folders start at `base`.
+///
+/// # Errors
+/// Refused if it leads outside the role's `locations`; usage if it has clauses or options that are not supported.
+pub fn split(
+    statement: Statement,
+    kind: Kind,
+    locations: &[Location],
+    workspace: &str,
+    base: &Path,
+) -> Result<(Statement, Destination)> {
+    let Statement::Statement(ast) = statement else { return Err(no_write()) };
+    let (query, destination) = match (*ast, kind) {
+        (Ast::Unload { query: Some(query), query_text: None, to, auth, with, options }, Kind::Unload) => {
+            if auth.is_some() || !options.is_empty() {
+                let first = options.first().map_or_else(|| "IAM_ROLE".to_owned(), ToString::to_string);
+                return Err(fault("the clause is not supported", &first).hint("options go into WITH (name = value)"));
+            }
+            (query, unload(&to, &with, locations, base)?)
+        }
+        (Ast::CreateTable(create), Kind::Create) => create_table(create, locations, workspace, base)?,
+        _ => return Err(no_write()),
+    };
+    Ok((Statement::Statement(Box::new(Ast::Query(query))), destination))
+}
+
+fn no_write() -> Error {
+    coded(Error::refused("a role may not run this statement"), "42501")
+        .hint("what writes is CREATE TABLE name AS SELECT … and UNLOAD (SELECT …) TO 'location'")
+}
+
+fn unload(to: &Ident, with: &[SqlOption], locations: &[Location], base: &Path) -> Result<Destination> {
+    if to.quote_style != Some('\'') {
+        return Err(
+            coded(Error::usage("UNLOAD takes its location in single quotes"), "42601").with("given", &Said(&to.value))
+        );
+    }
+    let options = Options::of_unload(with)?;
+    let location = place::inside(&to.value, locations, base)?;
+    Ok(Destination {
+        location,
+        format: options.format(),
+        compression: options.compression(),
+        table: None,
+        namesakes: Vec::new(),
+        if_not_exists: false,
+        locations: locations.to_vec(),
+    })
+}
+
+fn create_table(
+    create: CreateTable,
+    locations: &[Location],
+    workspace: &str,
+    base: &Path,
+) -> Result<(Box<Query>, Destination)> {
+    let usage = |message| coded(Error::usage(message), "42601");
+    let table = table_name(&create.name, workspace)
+        .ok_or_else(|| usage("a table name has one or two parts").with("name", &Said(&create.name.to_string())))?;
+    if table.database() != workspace {
+        return Err(coded(Error::refused("a role creates tables in its own workspace only"), "42501")
+            .with("table", &table)
+            .hint(format!("write CREATE TABLE {workspace}.{} …", table.table())));
+    }
+    reject_extras(&create, &table)?;
+    let options = match &create.table_options {
+        CreateTableOptions::None => Options::default(),
+        CreateTableOptions::With(options) => Options::of_table(options)?,
+        _ => return Err(usage("table options are written as WITH (name = value)").with("table", &table)),
+    };
+    let mut namesakes: Vec<Location> =
+        locations.iter().map(|location| place::of_table(table.table(), location)).collect::<Result<_>>()?;
+    let Some(first) = namesakes.first().cloned() else {
+        return Err(place::forbidden(&table.to_string(), "it has no location to create a table in", locations));
+    };
+    let location = match &options.location {
+        None => first,
+        Some(text) => table_place(text, &table, &namesakes, locations, base)?,
+    };
+    namesakes.retain(|place| *place != location);
+    let destination = Destination {
+        location,
+        format: options.format(),
+        compression: options.compression(),
+        table: Some(table),
+        namesakes,
+        if_not_exists: create.if_not_exists,
+        locations: locations.to_vec(),
+    };
+    let query = create.query.ok_or_else(|| usage("CREATE TABLE needs AS SELECT here"))?;
+    Ok((query, destination))
+}
+
+/// The place that `external_location` names. A table goes by the name of its folder, so the two must agree.
+fn table_place(
+    text: &str,
+    table: &TableName,
+    places: &[Location],
+    locations: &[Location],
+    base: &Path,
+) -> Result<Location> {
+    let place = place::inside(text, locations, base)?;
+    if places.contains(&place) {
+        return Ok(place);
+    }
+    let own: Vec<_> = places.iter().map(|place| format!("`{place}`")).collect();
+    Err(place::forbidden(text, "a table's folder has the table's name, directly in a location of the role", locations)
+        .with("table", table)
+        .hint(format!("leave external_location out, or set it to {}", own.join(" or "))))
+}
+
+/// Refuses every clause that is not read, since one that is left out in silence is not what its writer meant.
+fn reject_extras(create: &CreateTable, table: &TableName) -> Result<()> {
+    let plain = Parser::parse_sql(&GenericDialect {}, "CREATE TABLE t AS SELECT 1").ok().and_then(|mut all| all.pop());
+    if let Some(Ast::CreateTable(mut plain)) = plain {
+        plain.name.clone_from(&create.name);
+        plain.query.clone_from(&create.query);
+        plain.table_options.clone_from(&create.table_options);
+        plain.if_not_exists = create.if_not_exists;
+        if plain == *create {
+            return Ok(());
+        }
+    }
+    let clause = match create {
+        CreateTable { or_replace: true, .. } => "OR REPLACE",
+        CreateTable { temporary: true, .. } => "TEMPORARY",
+        CreateTable { external: true, .. } => "EXTERNAL",
+        CreateTable { like: Some(_), .. } => "LIKE",
+        CreateTable { clone: Some(_), .. } => "CLONE",
+        CreateTable { columns, .. } if !columns.is_empty() => "a list of columns",
+        _ => "a clause",
+    };
+    Err(coded(Error::usage("a clause of CREATE TABLE is not supported"), "0A000")
+        .with("table", table)
+        .with("clause", &Said(clause))
+        .hint("write CREATE TABLE [IF NOT EXISTS] name [WITH (…)] AS SELECT …"))
+}
