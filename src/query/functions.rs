@@ -288,11 +288,11 @@ mod tests {
                 undecided.push(function.name().to_owned());
             }
         }
-        let others = SessionStateDefaults::default_aggregate_functions().iter().map(|f| f.name().to_owned());
+        let others = SessionStateDefaults::default_aggregate_functions().into_iter().map(|f| f.name().to_owned());
         undecided.extend(others.filter(|name| !AGGREGATE.contains(&name.as_str())).collect::<Vec<_>>());
-        let others = SessionStateDefaults::default_window_functions().iter().map(|f| f.name().to_owned());
+        let others = SessionStateDefaults::default_window_functions().into_iter().map(|f| f.name().to_owned());
         undecided.extend(others.filter(|name| !WINDOW.contains(&name.as_str())).collect::<Vec<_>>());
-        let others = SessionStateDefaults::default_higher_order_functions().iter().map(|f| f.name().to_owned());
+        let others = SessionStateDefaults::default_higher_order_functions().into_iter().map(|f| f.name().to_owned());
         undecided.extend(others.filter(|name| !HIGHER_ORDER.contains(&name.as_str())).collect::<Vec<_>>());
         assert!(undecided.is_empty(), "{undecided:?}");
     }
