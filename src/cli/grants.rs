@@ -65,8 +65,7 @@ impl Outside {
             for (pattern, rules) in &role.select {
                 for (number, rule) in rules.iter().enumerate() {
                     let columns = columns_of(&rule.columns);
-                    let principal = role.principal.as_deref();
-                    let given = settings_grants(name, principal, pattern, &columns, rule.rows.as_deref(), tables)?;
+                    let given = settings_grants(name, pattern, &columns, rule.rows.as_deref(), tables)?;
                     add_numbered(&mut snapshot, given, number);
                 }
             }
