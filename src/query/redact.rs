@@ -227,8 +227,8 @@ impl Written {
     fn push(&mut self, piece: &str) {
         // What the reader of the original kept apart stays apart when a value between them shrinks to a mark.
         let sticks = |c: char| c.is_alphanumeric() || matches!(c, '_' | '?' | '"' | '`' | '@' | '#' | '$');
-        let sticky = self.text.ends_with(sticks) && piece.starts_with(sticks);
-        let gap = (self.gap || sticky) && !self.text.is_empty();
+        let touches = self.text.ends_with(sticks) && piece.starts_with(sticks);
+        let gap = (self.gap || touches) && !self.text.is_empty();
         let characters = piece.chars().count() + usize::from(gap);
         if self.more || self.characters + characters + 1 > CHARACTERS_MAX {
             self.more = true;

@@ -147,8 +147,8 @@ fn a_torn_line_costs_only_itself() {
     let unended = &whole[..whole.len() - 1];
     fs::write(&file, [fs::read(&file).unwrap(), unended.to_vec()].concat()).unwrap();
     assert_eq!(read_all(folder.path()).unwrap().damaged, 2);
-    let long = [b"{\"id\":\"", vec![b'x'; 3 << 20].as_slice(), b"\"}\n"].concat();
-    fs::write(&file, [fs::read(&file).unwrap(), b"\n\n{\"id\": 1}\n\xff\n".to_vec(), long].concat()).unwrap();
+    let endless = [b"{\"id\":\"", vec![b'x'; 3 << 20].as_slice(), b"\"}\n"].concat();
+    fs::write(&file, [fs::read(&file).unwrap(), b"\n\n{\"id\": 1}\n\xff\n".to_vec(), endless].concat()).unwrap();
     log.append(&start("third")).unwrap();
 
     let records = read_all(folder.path()).unwrap();
