@@ -52,11 +52,55 @@ fn a_prefix_that_is_not_empty_is_left_as_it_is() {
 }
 
 #[test]
-fn the_lake_in_a_bucket_is_kept_apart_by_prefix() {
+fn a_prefix_that_looks_alike_is_another() {
     let (_, name, world) = bucket();
     for to in ["s3://other/roles/ada/x", &format!("s3://{name}/roles/ada2/"), &format!("s3://{name}/roles/")] {
         world.refuses_place(to);
     }
+}
+
+#[test]
+fn what_a_bucket_keeps_apart_is_not_the_roles_whatever_its_locations_say() {
+    let (shelf, name, _) = bucket();
+    let masked = format!("masked.location=s3://{name}/masked/");
+    let known = format!("lake.known_as=s3://{name}/raw/lake/");
+    let world = World::with(&[&format!("s3://{name}/")], &[&masked, &known]);
+    for (to, what) in [
+        ("masked", "masked tables"),
+        ("masked/x/y/", "masked tables"),
+        ("raw/lake/person/", "raw tables"),
+        ("raw/", "raw tables"),
+        ("", "raw tables"),
+    ] {
+        let error = world.refuses(&format!("UNLOAD (SELECT 1 AS a) TO 's3://{name}/{to}'"));
+        assert!(error.to_string().contains(what), "{to}: {error}");
+    }
+    world.refuses("CREATE TABLE masked AS SELECT 1 AS a");
+    assert_eq!(code(&world.tables().unwrap_err()), "42501");
+    assert_eq!(shelf.list(""), [""; 0]);
+    world.write(&format!("UNLOAD (SELECT 1 AS a) TO 's3://{name}/masked2/'"));
+}
+
+#[test]
+fn whoever_comes_between_is_left_alone() {
+    let (shelf, name, world) = bucket();
+    let (other, folder) = (shelf.clone(), world.path("more/x"));
+    let in_bucket = stream::once(async move {
+        other.put("roles/ada/x/theirs", *b"theirs");
+        Ok(noise(10))
+    });
+    let in_folder = stream::once(async move {
+        while std::fs::write(folder.join("theirs"), "theirs").is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        Ok(noise(10))
+    });
+    for (rows, to) in [(answer(in_bucket), format!("s3://{name}/roles/ada/x/")), (answer(in_folder), "more/x".into())] {
+        let error = world.write_rows(rows, &format!("UNLOAD (SELECT 1) TO '{to}'")).unwrap_err();
+        assert_eq!((error.kind(), code(&error)), (ErrorKind::Refused, "55000"), "{to}: {error}");
+    }
+    assert_eq!(shelf.list(""), ["roles/ada/x/theirs"]);
+    assert_eq!(world.files("more/x"), ["theirs"]);
 }
 
 /// Waits, since a part that was under way takes its time.

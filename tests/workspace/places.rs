@@ -186,7 +186,7 @@ fn a_role_without_locations_writes_nothing() {
 
 #[test]
 fn the_lake_the_masked_tables_and_spilled_values_are_kept_apart_whatever_the_locations_say() {
-    let world = World::of(&["", "dataset/person", "masked/deep", "spill"]);
+    let world = World::of(&[".", "dataset/person", "masked/deep", "spill"]);
     for (to, what) in [
         ("dataset", "raw tables"),
         ("dataset/new", "raw tables"),
@@ -196,7 +196,7 @@ fn the_lake_the_masked_tables_and_spilled_values_are_kept_apart_whatever_the_loc
         ("spill/x", "spill folder"),
         ("audit/x", "audit log"),
         // Around all of them.
-        (&world.path("").display().to_string(), "raw tables"),
+        (&world.root().display().to_string(), "raw tables"),
     ] {
         let error = world.refuses(&format!("UNLOAD (SELECT 1 AS a) TO '{to}'"));
         assert!(error.to_string().contains(what), "{to}: {error}");
@@ -209,7 +209,7 @@ fn the_lake_the_masked_tables_and_spilled_values_are_kept_apart_whatever_the_loc
 
 #[test]
 fn a_location_around_the_lake_is_no_workspace() {
-    for location in ["", "dataset", "dataset/person", "masked"] {
+    for location in [".", "dataset", "dataset/person", "masked"] {
         let world = World::of(&["results/ada", location]);
         let error = world.tables().unwrap_err();
         assert_eq!((error.kind(), code(&error)), (ErrorKind::Refused, "42501"), "{location}: {error}");

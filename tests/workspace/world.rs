@@ -94,6 +94,11 @@ pub(crate) struct World {
 impl World {
     /// Of a role with these locations: folders below the world's root, or `s3://` URLs.
     pub(crate) fn of(locations: &[&str]) -> Self {
+        Self::with(locations, &[])
+    }
+
+    /// With settings of its own.
+    pub(crate) fn with(locations: &[&str], settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let person = Table::new()
@@ -105,6 +110,7 @@ impl World {
         for setting in ["lake.location=dataset", "masked.location=masked", "engine.spill_folder=spill"] {
             overrides.set.push(setting.to_owned());
         }
+        overrides.set.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let settings = Settings::load(&overrides, &root, &Environment::from_pairs([("AWS_REGION", REGION)])).unwrap();
         let runtimes = Runtimes::start(2).unwrap();
         let engine = Arc::new(Engine::new(settings, runtimes.io(), Arc::new(Services), Arc::new(Services)).unwrap());
@@ -119,6 +125,10 @@ impl World {
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.root.join(below)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// What a statement is taken apart to.

@@ -145,7 +145,7 @@ impl Attempt {
             Location::Folder(path) => {
                 let folder = Folder::take(path, &self.destination)?;
                 let (written, _) = self.encode(&parts, &folder::hidden_name(&id), rows)?;
-                folder.publish(&id, &name)?;
+                folder.publish(&id, &name, &self.destination)?;
                 Ok(written)
             }
             Location::S3 { .. } => self.upload(&parts, &name, rows),

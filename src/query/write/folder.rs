@@ -68,8 +68,11 @@ impl Folder {
     /// Makes a whole file durable and gives it its name.
     ///
     /// # Errors
-    /// Failed if the disk does not take it.
-    pub(super) fn publish(mut self, id: &str, name: &str) -> Result<()> {
+    /// Refused if something else has come into the folder; failed if the disk does not take the file.
+    pub(super) fn publish(mut self, id: &str, name: &str, destination: &Destination) -> Result<()> {
+        if is_taken(&self.path)? {
+            return Err(not_empty(destination, &destination.location));
+        }
         let fault = |error: io::Error| unwritable_folder(&error, &self.path);
         let written = self.path.join(hidden_name(id));
         File::open(&written).and_then(|file| file.sync_all()).map_err(fault)?;

@@ -98,10 +98,10 @@ fn read(text: &str, base: &Path) -> Result<Location, &'static str> {
 
 fn parts(path: &str) -> Result<Vec<&str>, &'static str> {
     let parts: Vec<_> = path.split('/').collect();
-    match parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-        true => Err("it has an empty part (`//`), or `.` or `..` as one"),
-        false => Ok(parts),
+    if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+        return Err("it has an empty part (`//`), or `.` or `..` as one");
     }
+    Ok(parts)
 }
 
 /// Where a place really is in a location, and its parts below it; `None` if it is not in it.
