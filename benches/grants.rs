@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use arrow::datatypes::DataType;
 use saltlake::grant::evaluate::Grants;
 use saltlake::grant::{
-    CellsFilter, Columns, Grant, Resource, Role, Snapshot, TagAssignment, Tagged, Tables, Tags, Unmanaged,
+    CellsFilter, Columns, Grant, Resource, Role, Snapshot, Tables, TagAssignment, Tagged, Tags, Unmanaged,
 };
 use saltlake::model::{ColumnSchema, TableName, TableSchema};
 
@@ -71,7 +71,8 @@ fn obvious(snapshot: &Snapshot, roles: &[Role], schemas: &[TableSchema]) -> Dura
 /// Whether a grant touches a table, without any index: tags are looked up column by column.
 fn names(grant: &Grant, snapshot: &Snapshot, schema: &TableSchema) -> bool {
     match &grant.resource {
-        Resource::Columns { database, table: Tables::Named(table), .. } | Resource::CellsFilter { database, table, .. } => {
+        Resource::Columns { database, table: Tables::Named(table), .. }
+        | Resource::CellsFilter { database, table, .. } => {
             database == schema.name.database() && table == schema.name.table()
         }
         Resource::Tagged { tags: Tags::Expression(expression), .. } => {
@@ -105,7 +106,8 @@ fn schemas() -> Vec<TableSchema> {
     let columns: Vec<ColumnSchema> = (0..COLUMNS)
         .map(|number| ColumnSchema { name: format!("column_{number}"), data_type: DataType::Utf8, partition: false })
         .collect();
-    let names = (0..DATABASES).flat_map(|d| (0..TABLES_PER_DATABASE).map(move |t| TableName::new(database(d), table(t))));
+    let names =
+        (0..DATABASES).flat_map(|d| (0..TABLES_PER_DATABASE).map(move |t| TableName::new(database(d), table(t))));
     names.map(|name| TableSchema { name, columns: columns.clone() }).collect()
 }
 

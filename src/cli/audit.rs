@@ -16,7 +16,7 @@ use crate::settings::{Settings, environment_value};
 
 /// The audit log, opened for one role.
 pub(super) struct Log {
-    log: AuditLog,
+    lines: AuditLog,
     user: String,
     role: String,
     identity: Option<String>,
@@ -28,11 +28,11 @@ impl Log {
     /// # Errors
     /// Refused if it cannot be written: no statement runs unrecorded.
     pub(super) fn open(settings: &Settings, role: &str, identity: Option<String>) -> Result<Self> {
-        let log = AuditLog::open(&settings.audit.folder, settings.audit.rotate_bytes)?;
+        let lines = AuditLog::open(&settings.audit.folder, settings.audit.rotate_bytes)?;
         // What the machine says. On AWS the identity is what was proven.
         let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment_value(name));
         let user = user.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned());
-        Ok(Self { log, user, role: role.to_owned(), identity })
+        Ok(Self { lines, user, role: role.to_owned(), identity })
     }
 
     /// Does something under a record: that it began, and how it ended.
@@ -49,7 +49,7 @@ impl Log {
         let mut started = Event::started(&self.user, &self.role, first.to_ascii_lowercase());
         started.identity.clone_from(&self.identity);
         started.statement = Some(text);
-        let mut recording = self.log.record(started)?;
+        let mut recording = self.lines.record(started)?;
         let mut entry = Entry::default();
         let done = work(&mut entry).await;
         let version = (!entry.policy_version.is_empty()).then_some(entry.policy_version);

@@ -40,7 +40,7 @@ pub(super) struct GrantArgs {
 enum Format {
     /// An aligned table
     Table,
-    /// A JSON object {roles: [{role, full_access, version, tables}], problems}
+    /// A JSON object: roles with their policies, and problems
     Json,
 }
 
@@ -56,8 +56,9 @@ struct Policies {
 pub(super) async fn run(args: &GrantArgs, app: &App) -> Result<()> {
     let settings = app.settings();
     if settings.roles.is_empty() {
-        return Err(Error::usage("no roles are defined")
-            .hint("add them to saltlake.toml:\n[roles.analyst]\nprincipal = \"arn:aws:iam::111122223333:role/analyst\""));
+        return Err(Error::usage("no roles are defined").hint(
+            "add them to saltlake.toml:\n[roles.analyst]\nprincipal = \"arn:aws:iam::111122223333:role/analyst\"",
+        ));
     }
     if let Some(name) = &args.role
         && !settings.roles.contains_key(name)
@@ -114,7 +115,8 @@ fn check(before: Option<&Stored>, now: &Stored) -> Result<()> {
     if changes.is_empty() {
         return output::print(&format!("what was stored at {} is what would be stored now\n", before.written_at));
     }
-    let error = Error::refused("the policies have changed since they were stored").with("stored", &Said(&before.written_at));
+    let error =
+        Error::refused("the policies have changed since they were stored").with("stored", &Said(&before.written_at));
     let error = changes.iter().fold(error, |error, change| error.item(&Said(&change.to_string())));
     Err(error.hint("run `saltlake grant` to store them as they are now"))
 }

@@ -35,7 +35,8 @@ impl Outside {
         let mut snapshot = files(app).await?;
         if is_live(app.settings()) {
             let stored = stored(&app.engine.target().await?).await?.ok_or_else(|| {
-                Error::refused("no grants of Lake Formation are stored").hint("run `saltlake grant` as an administrator")
+                Error::refused("no grants of Lake Formation are stored")
+                    .hint("run `saltlake grant` as an administrator")
             })?;
             check_age(&stored, app.settings(), Utc::now())?;
             add(&mut snapshot, stored.snapshot);
@@ -155,8 +156,9 @@ pub(super) async fn store(target: &Target, stored: &Stored) -> Result<()> {
 }
 
 fn check_age(stored: &Stored, settings: &Settings, now: DateTime<Utc>) -> Result<()> {
-    let written = DateTime::parse_from_rfc3339(&stored.written_at)
-        .map_err(|_| Error::failed("the stored grants do not say when they were stored").hint("run `saltlake grant`"))?;
+    let written = DateTime::parse_from_rfc3339(&stored.written_at).map_err(|_| {
+        Error::failed("the stored grants do not say when they were stored").hint("run `saltlake grant`")
+    })?;
     let age = now.signed_duration_since(written);
     // A clock that runs ahead elsewhere is no reason to trust grants for longer.
     if age.to_std().is_ok_and(|age| age > settings.grants.max_age) {

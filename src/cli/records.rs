@@ -18,18 +18,18 @@ use crate::model::{TableName, TableSchema};
 /// # Errors
 /// If grants or the log cannot be read.
 pub(super) async fn add(app: &App, named: &[TableName], own: &mut OwnTables) -> Result<()> {
-    let names = |table: &str| named.iter().any(|name| name.database() == OWN_DATABASE && name.table() == table);
-    if names("roles") {
+    let asks = |table: &str| named.iter().any(|name| name.database() == OWN_DATABASE && name.table() == table);
+    if asks("roles") {
         own.add("roles", roles(app)?);
     }
-    if names("grants") || names("policies") {
+    if asks("grants") || asks("policies") {
         let schemas = grants::every_table(app).await?;
         let tables: Vec<TableName> = schemas.iter().map(|schema| schema.name.clone()).collect();
         let all = grants::Outside::of_sessions(app).await?.with_settings(app.settings(), &tables)?;
         own.add("grants", granted(&all)?);
         own.add("policies", policies(app, &all, &schemas)?);
     }
-    if names("audit") {
+    if asks("audit") {
         let read = crate::query::audit::read_all(&app.settings().audit.folder)?;
         if read.damaged > 0 {
             app.engine.warn(format!("{} line(s) of the audit log are damaged and left out", read.damaged));

@@ -64,13 +64,11 @@ pub(super) fn choose(settings: &Settings, args: &RoleArgs) -> Result<Acting> {
             .hint("pass --role NAME, or set `[grants] default_role` in saltlake.toml")
             .hint(known(settings))
     })?;
-    let found = settings.roles.get(name).ok_or_else(|| {
-        Error::usage("there is no such role").with("role", &Said(name)).hint(known(settings))
-    })?;
-    Ok(match found.full_access {
-        true => Acting::Full(name.clone()),
-        false => Acting::Granted(Box::new(role_of(name, found))),
-    })
+    let found = settings
+        .roles
+        .get(name)
+        .ok_or_else(|| Error::usage("there is no such role").with("role", &Said(name)).hint(known(settings)))?;
+    Ok(if found.full_access { Acting::Full(name.clone()) } else { Acting::Granted(Box::new(role_of(name, found))) })
 }
 
 fn known(settings: &Settings) -> String {
@@ -96,7 +94,7 @@ pub(super) fn role_of(name: &str, settings: &RoleSettings) -> Role {
 /// Refused if the caller is neither; failed if AWS does not say.
 pub(super) async fn check_identity(app: &App, name: &str) -> Result<Option<String>> {
     let settings = app.settings();
-    let live = settings.grants.sources.iter().any(|source| *source == GrantsOrigin::LakeFormation);
+    let live = settings.grants.sources.contains(&GrantsOrigin::LakeFormation);
     let principal = settings.roles.get(name).and_then(|role| role.principal.as_deref());
     let Some(principal) = principal.filter(|principal| live && principal.starts_with("arn:")) else { return Ok(None) };
     let identity = app.backend.identity().await?;
@@ -154,17 +152,13 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// As the statement; refused if it cannot be recorded.
     pub(super) async fn answer(&self, statement: &Statement, format: Format, file: Option<&PathBuf>) -> Result<()> {
-        match (&self.acting, &self.outside) {
-            (Acting::Granted(role), Some(outside)) => {
-                let granted = GrantedDesk { app: self.app, role, outside };
-                let work = async |entry: &mut Entry| granted.answer(statement, format, file, entry).await;
-                self.recorded(&statement.text, work).await
-            }
-            _ => {
-                let work = async |entry: &mut Entry| query::answer(self.app, statement, format, file, entry).await;
-                self.recorded(&statement.text, work).await
-            }
+        if let (Acting::Granted(role), Some(outside)) = (&self.acting, &self.outside) {
+            let granted = GrantedDesk { app: self.app, role, outside };
+            let work = async |entry: &mut Entry| granted.answer(statement, format, file, entry).await;
+            return Box::pin(self.recorded(&statement.text, work)).await;
         }
+        let work = async |entry: &mut Entry| query::answer(self.app, statement, format, file, entry).await;
+        Box::pin(self.recorded(&statement.text, work)).await
     }
 
     /// Does something under a record of the audit log: that it began, and how it ended.
@@ -281,7 +275,11 @@ impl GrantedDesk<'_> {
             || matches!(statement.ast, Ast::ShowTables { .. } | Ast::ShowColumns { .. });
         let wanted = |database: &str| everything || named.iter().any(|name| name.database() == database);
         let nothing = || Database::new(std::collections::BTreeMap::new(), false, self.app.engine.reader());
-        let raw = if wanted(&settings.lake.database) && has_lake(settings) { self.app.engine.raw().await? } else { nothing() };
+        let raw = if wanted(&settings.lake.database) && has_lake(settings) {
+            self.app.engine.raw().await?
+        } else {
+            nothing()
+        };
         let masked = if wanted(&settings.masked.database) && settings.masked.location.is_some() {
             let target = self.app.engine.target().await?;
             self.app.engine.masked(&target, target.current().await?.as_ref())?

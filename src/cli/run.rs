@@ -100,7 +100,7 @@ async fn write(args: &RunArgs, app: &App, desk: &Desk<'_>, target: Target, steps
                 }
                 Work::Query => show(app, &run, &step.statement, &findings).await,
             });
-            done.await.map_err(|error| workflow::at(error, &step.origin, &step.statement))?;
+            Box::pin(done).await.map_err(|error| workflow::at(error, &step.origin, &step.statement))?;
         }
         Ok(())
     };

@@ -36,11 +36,7 @@ pub(super) async fn run(args: &WhyArgs, app: &App) -> Result<()> {
 }
 
 /// The table, and the column if one is named. A table wins over a column of another, the masked database over the raw.
-fn find<'a>(
-    place: &'a str,
-    schemas: &'a [TableSchema],
-    masked: &str,
-) -> Result<(&'a TableSchema, Option<&'a str>)> {
+fn find<'a>(place: &'a str, schemas: &'a [TableSchema], masked: &str) -> Result<(&'a TableSchema, Option<&'a str>)> {
     let table = |text: &str| {
         let is = |schema: &&TableSchema| {
             let name = &schema.name;
@@ -54,11 +50,11 @@ fn find<'a>(
     if let Some(schema) = table(place) {
         return Ok((schema, None));
     }
-    let columns = place.match_indices('.').filter_map(|(dot, _)| {
+    let mut columns = place.rmatch_indices('.').filter_map(|(dot, _)| {
         let (before, column) = (place.get(..dot)?, place.get(dot + 1..)?);
         Some((table(before)?, Some(column)))
     });
-    columns.last().ok_or_else(|| {
+    columns.next().ok_or_else(|| {
         Error::usage("there is no such table")
             .with("table", &Said(place))
             .hint("`saltlake tables` lists them; a column is named as `table.column`")

@@ -93,7 +93,9 @@ impl Places {
 
     /// The tag sets that something accepts, each once.
     pub(super) fn tag_sets(&self) -> BTreeSet<usize> {
-        let accepted = |accepted: &[bool]| accepted.iter().enumerate().filter(|(_, yes)| **yes).map(|(set, _)| set).collect::<Vec<_>>();
+        let accepted = |accepted: &[bool]| {
+            accepted.iter().enumerate().filter(|(_, yes)| **yes).map(|(set, _)| set).collect::<Vec<_>>()
+        };
         self.tagged.iter().flat_map(|(_, sets)| accepted(sets)).collect()
     }
 

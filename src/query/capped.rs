@@ -166,8 +166,8 @@ impl Arguments {
             _ => (self.number(0, row), self.number(1, row)),
         };
         let (Some(start), Some(stop)) = (start, stop) else { return 0 };
-        let step = self.number(2, row).unwrap_or(1).unsigned_abs().max(1);
-        start.abs_diff(stop) / step
+        let stride = self.number(2, row).unwrap_or(1).unsigned_abs().max(1);
+        start.abs_diff(stop) / stride
     }
 }
 
@@ -178,13 +178,11 @@ fn sizes(array: &ArrayRef) -> Vec<u64> {
         }
         _ => None,
     };
-    match lengths.as_ref().and_then(|lengths| lengths.as_primitive_opt::<Int64Type>()) {
-        Some(lengths) => lengths.iter().map(|bytes| u64::try_from(bytes.unwrap_or(0)).unwrap_or(0)).collect(),
-        None => {
-            let all = array.to_data().get_slice_memory_size().unwrap_or(usize::MAX) as u64;
-            vec![all / (array.len().max(1) as u64); array.len()]
-        }
+    if let Some(lengths) = lengths.as_ref().and_then(|lengths| lengths.as_primitive_opt::<Int64Type>()) {
+        return lengths.iter().map(|bytes| u64::try_from(bytes.unwrap_or(0)).unwrap_or(0)).collect();
     }
+    let all = array.to_data().get_slice_memory_size().unwrap_or(usize::MAX) as u64;
+    vec![all / (array.len().max(1) as u64); array.len()]
 }
 
 /// The values as integers. Instants are counted in milliseconds, and so are the steps between them.

@@ -224,7 +224,7 @@ fn tables_of(plan: &LogicalPlan) -> Vec<TableName> {
 /// Rows as they come, computed in a task of their own so that a time limit is heard.
 struct Rows {
     schema: SchemaRef,
-    rows: mpsc::Receiver<EngineResult<RecordBatch>>,
+    batches: mpsc::Receiver<EngineResult<RecordBatch>>,
     late: Option<Pin<Box<tokio::time::Sleep>>>,
     logical: LogicalPlan,
     /// Ends with the rows' reader.
@@ -246,7 +246,7 @@ impl Rows {
             }
         });
         let late = planned.deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
-        Self { schema, rows: receiver, late, logical: planned.logical.clone(), _task: task, ended: false }
+        Self { schema, batches: receiver, late, logical: planned.logical.clone(), _task: task, ended: false }
     }
 }
 
@@ -264,7 +264,7 @@ impl Stream for Rows {
             let error = coded(Error::failed("the statement took longer than the role's limit"), "57014");
             return Poll::Ready(Some(Err(external(error))));
         }
-        let next = std::task::ready!(self.rows.poll_recv(context));
+        let next = std::task::ready!(self.batches.poll_recv(context));
         self.ended = !matches!(next, Some(Ok(_)));
         Poll::Ready(next.map(|batch| batch.map_err(|error| external(role_fault(&error, &self.logical)))))
     }

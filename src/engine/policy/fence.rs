@@ -175,7 +175,7 @@ struct Fence {
 }
 
 impl Fence {
-    fn take(&mut self, batch: RecordBatch) -> EngineResult<()> {
+    fn take(&mut self, batch: &RecordBatch) -> EngineResult<()> {
         if self.schema.fields().is_empty() {
             self.waiting += batch.num_rows();
             return Ok(());
@@ -207,7 +207,7 @@ impl Fence {
             }
             let Some(rows) = &mut self.rows else { return Poll::Ready(Ok(None)) };
             match ready!(Pin::new(rows).poll_next(context)) {
-                Some(batch) => self.take(batch?)?,
+                Some(batch) => self.take(&batch?)?,
                 None => self.end()?,
             }
         }

@@ -1,6 +1,6 @@
 //! Predicates that may run on hidden rows, since nothing but rows comes of them: no error, no other effect.
 //!
-//! PostgreSQL's security barrier views call such functions leak-proof. Here the list is short: a column beside a literal
+//! `PostgreSQL`'s security barrier views call such functions leak-proof. Here the list is short: a column beside a literal
 //! of its own type, IS NULL, IN, and AND, OR and NOT of these, on columns that the role sees as they are.
 
 use arrow::datatypes::{DataType, Schema};

@@ -145,8 +145,8 @@ fn shown(column: &PolicyColumn, plan: &LogicalPlanBuilder) -> EngineResult<Expr>
     let raw = || Expr::Column(Column::new(Some(RAW), &column.name));
     let value = column.shown.clone().unwrap_or_else(raw);
     let data_type = value.get_type(plan.schema().as_ref())?;
-    let plain = plain(&data_type);
-    let value = if plain == data_type { value } else { cast(value, plain) };
+    let bare = plain(&data_type);
+    let value = if bare == data_type { value } else { cast(value, bare) };
     Ok(value.alias(&column.name))
 }
 
@@ -182,9 +182,12 @@ impl TableProvider for PolicyTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
-        let below = |filter: &&Expr| match is_leakproof(filter, &self.schema, &|column| self.is_unchanged(column)) {
-            true => TableProviderFilterPushDown::Exact,
-            false => TableProviderFilterPushDown::Unsupported,
+        let below = |filter: &&Expr| {
+            if is_leakproof(filter, &self.schema, &|column| self.is_unchanged(column)) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                TableProviderFilterPushDown::Unsupported
+            }
         };
         Ok(filters.iter().map(below).collect())
     }
