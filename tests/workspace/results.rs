@@ -57,9 +57,9 @@ fn every_format_is_read_again() {
 fn parquet_is_compressed_as_asked() {
     let world = World::new();
     for (name, compression) in [
-        ("ZSTD", Compression::ZSTD(Default::default())),
+        ("ZSTD", Compression::ZSTD(parquet::basic::ZstdLevel::default())),
         ("SNAPPY", Compression::SNAPPY),
-        ("GZIP", Compression::GZIP(Default::default())),
+        ("GZIP", Compression::GZIP(parquet::basic::GzipLevel::default())),
         ("NONE", Compression::UNCOMPRESSED),
     ] {
         world.write(&format!("CREATE TABLE {name} WITH (write_compression = '{name}') AS SELECT 1 AS a"));
