@@ -160,7 +160,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Why(args) => app::with_app(&overrides, async |app| why::run(&args, app).await),
         Command::Query(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
-            app::with_app(&overrides, async |app| Box::pin(query::run(&args, app)).await)
+            app::with_writing_app(&overrides, async |app| Box::pin(query::run(&args, app)).await)
         }
     }
 }

@@ -20,6 +20,7 @@ use super::role::{Desk, RoleArgs};
 use super::{findings, output, records, run, workflow};
 use crate::engine::catalog::Database;
 use crate::engine::fault::{engine_fault, planning_fault};
+use crate::engine::interruptible;
 use crate::engine::statement::{Statement, parse_script, relations_of, table_name};
 use crate::error::{Error, Result};
 use crate::model::TableName;
@@ -65,7 +66,7 @@ pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
     let mut statements = parse_script(&text, "the query")?;
     match (statements.pop(), statements.is_empty()) {
         (Some(statement), true) => {
-            let desk = Desk::open(app, &args.role).await?;
+            let desk = interruptible(Box::pin(Desk::open(app, &args.role))).await?;
             Box::pin(desk.answer(&statement, args.format, args.output.as_ref())).await
         }
         (None, _) => Err(Error::usage("the query is empty")),

@@ -14,6 +14,7 @@ use super::grants::Outside;
 use super::query::Format;
 use super::{grants, output, query};
 use crate::engine::catalog::Database;
+use crate::engine::interruptible;
 use crate::engine::statement::{Statement, keys_of, parse_script, relations_of, table_name};
 use crate::error::{Error, Result, Said};
 use crate::grant::Role;
@@ -157,7 +158,9 @@ impl<'a> Desk<'a> {
             let work = async |entry: &mut Entry| granted.answer(statement, format, file, entry).await;
             return Box::pin(self.recorded(&statement.text, work)).await;
         }
-        let work = async |entry: &mut Entry| query::answer(self.app, statement, format, file, entry).await;
+        let work = async |entry: &mut Entry| {
+            interruptible(Box::pin(query::answer(self.app, statement, format, file, entry))).await
+        };
         Box::pin(self.recorded(&statement.text, work)).await
     }
 
@@ -195,26 +198,44 @@ impl GrantedDesk<'_> {
         let (parsed, kind) = gate(&statement.text)?;
         match kind {
             Kind::Read | Kind::Explain => {
-                let session = self.session(statement).await?;
-                let rows = self.rows(&session, parsed, kind, entry).await?;
-                let written = query::write_answer(rows, format, file).await;
-                entry.passed(session.passed());
-                written
+                interruptible(Box::pin(async {
+                    let session = self.session(statement).await?;
+                    let rows = self.rows(&session, parsed, kind, entry).await?;
+                    let written = query::write_answer(rows, format, file).await;
+                    entry.passed(session.passed());
+                    written
+                }))
+                .await
             }
-            Kind::Create | Kind::Unload => {
-                let base = self.app.settings().root.clone();
-                let (inner, destination) = split(parsed, kind, &self.settings()?.locations, WORKSPACE, &base)?;
-                if !destination.check(&self.app.engine).await? {
-                    return output::print("the table is there already; nothing was done\n");
-                }
-                let session = self.session(statement).await?;
-                let rows = self.rows(&session, inner, Kind::Read, entry).await?;
-                let written = write(rows, &self.app.engine, &destination).await;
-                entry.passed(session.passed());
-                let written = written?;
-                output::print(&format!("{} rows written to {}\n", written.rows, written.location))
-            }
+            Kind::Create | Kind::Unload => self.write(statement, parsed, kind, entry).await,
         }
+    }
+
+    /// Writes rows into a location of the role's. When it is stopped, it puts things in order itself.
+    async fn write(
+        &self,
+        statement: &Statement,
+        parsed: datafusion::sql::parser::Statement,
+        kind: Kind,
+        entry: &mut Entry,
+    ) -> Result<()> {
+        let begun = interruptible(Box::pin(async {
+            let base = &self.app.settings().root;
+            let (inner, destination) = split(parsed, kind, &self.settings()?.locations, WORKSPACE, base)?;
+            if !destination.check(&self.app.engine).await? {
+                return Ok(None);
+            }
+            let session = self.session(statement).await?;
+            let rows = self.rows(&session, inner, Kind::Read, entry).await?;
+            Ok(Some((destination, session, rows)))
+        }));
+        let Some((destination, session, rows)) = begun.await? else {
+            return output::print("the table is there already; nothing was done\n");
+        };
+        let written = Box::pin(write(rows, &self.app.engine, &destination)).await;
+        entry.passed(session.passed());
+        let written = written?;
+        output::print(&format!("{} rows written to {}\n", written.rows, written.location))
     }
 
     async fn rows(

@@ -41,18 +41,14 @@ pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
         let (origin, text) = read(file).await?;
         statements.extend(parse_script(&text, &origin)?.into_iter().map(|statement| (origin.clone(), statement)));
     }
-    let desk = Desk::open(app, &args.role).await?;
+    let desk = interruptible(Box::pin(Desk::open(app, &args.role))).await?;
     if desk.is_granted() {
-        return interruptible(Box::pin(as_role(&desk, statements))).await;
+        return Box::pin(as_role(&desk, statements)).await;
     }
     let target = app.engine.target().await?;
     let steps = workflow::sort(statements, &target)?;
     let writes = steps.iter().any(|step| !matches!(step.work, Work::Query));
-    if writes {
-        write(args, app, &desk, target, steps).await
-    } else {
-        interruptible(Box::pin(read_only(&desk, &steps))).await
-    }
+    if writes { write(args, app, &desk, target, steps).await } else { Box::pin(read_only(&desk, &steps)).await }
 }
 
 /// A script of a granted role: each statement as `saltlake query` would run it, until one fails.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
-use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use parquet::basic::Compression;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use saltlake::error::ErrorKind;
 use saltlake::query::write::write;
@@ -57,9 +57,9 @@ fn every_format_is_read_again() {
 fn parquet_is_compressed_as_asked() {
     let world = World::new();
     for (name, compression) in [
-        ("ZSTD", Compression::ZSTD(ZstdLevel::default())),
+        ("ZSTD", Compression::ZSTD(parquet::basic::ZstdLevel::default())),
         ("SNAPPY", Compression::SNAPPY),
-        ("GZIP", Compression::GZIP(GzipLevel::default())),
+        ("GZIP", Compression::GZIP(parquet::basic::GzipLevel::default())),
         ("NONE", Compression::UNCOMPRESSED),
     ] {
         world.write(&format!("CREATE TABLE {name} WITH (write_compression = '{name}') AS SELECT 1 AS a"));
