@@ -20,6 +20,7 @@ mod acceptance;
 mod architecture;
 mod attacks;
 mod bad_input;
+mod barrier;
 mod cloud;
 mod contracts;
 mod docs;
