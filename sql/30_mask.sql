@@ -1,4 +1,5 @@
--- Stage 3, mask: the demo's tables, as `saltlake plan` proposes them. Run it with `saltlake run`.
+-- Stage 3, mask: the demo's tables, as `saltlake plan` proposes them.
+-- Run it with `saltlake run --role administrator`.
 -- In:  dataset.customer, dataset.card, dataset.bank
 -- Out: dataset_masked.customer, dataset_masked.card, dataset_masked.bank
 

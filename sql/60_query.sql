@@ -1,4 +1,4 @@
--- Stage 6, query: what can still be asked once nobody can be recognised.
+-- Stage 6, query: what can still be asked once nobody can be recognised. Run it with `saltlake run --role scientist`.
 -- In:  dataset_masked.customer, dataset_masked.card, dataset_masked.bank
 -- Out: result sets; nothing is written
 

@@ -20,7 +20,7 @@ use crate::model::{TableName, TableSchema};
 ///
 /// Reads what Lake Formation says now, the files of `[grants] sources`, and the roles' own `select`. Sessions with --role
 /// take Lake Formation's grants from what was stored last; files and settings count as they are.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct GrantArgs {
     /// Print the policies as views in SQL, for reading and for Athena; store nothing
     #[arg(long, conflicts_with = "check")]
@@ -36,9 +36,10 @@ pub(super) struct GrantArgs {
     format: Format,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// An aligned table
+    #[default]
     Table,
     /// A JSON object: roles with their policies, and problems
     Json,

@@ -18,6 +18,13 @@ pub(super) struct WhyArgs {
     place: String,
 }
 
+impl WhyArgs {
+    /// About one place.
+    pub(super) fn of(role: &str, place: &str) -> Self {
+        Self { role: role.to_owned(), place: place.to_owned() }
+    }
+}
+
 pub(super) async fn run(args: &WhyArgs, app: &App) -> Result<()> {
     let settings = app.settings();
     let roles = grants::every_role(settings);
