@@ -1,12 +1,13 @@
 //! Grants from wherever the settings say: the stored ones of Lake Formation, the AWS CLI's files, and the roles'
 //! own `select`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::app::App;
 use super::role::role_of;
+use crate::backend::aws::lakeformation::PARTIAL;
 use crate::backend::local::grants::read_documents;
 use crate::engine::catalog::Database;
 use crate::engine::target::Target;
@@ -51,6 +52,7 @@ impl Outside {
         if is_live(app.settings()) {
             let service = app.backend.lakeformation(app.settings().grants.catalog.clone()).await?;
             live = service.snapshot(tables).await?;
+            reject_partial(&live)?;
             add(&mut snapshot, live.clone());
         }
         Ok((Self(snapshot), live))
@@ -128,7 +130,30 @@ async fn files(app: &App) -> Result<Snapshot> {
     for (name, bytes) in read_documents(&app.engine, &locations).await? {
         reader.read(&name, &bytes)?;
     }
+    reject_unopted(app.settings(), reader.commands())?;
     reader.finish()
+}
+
+/// A part of the grants is no basis: what it lacks may be what narrows them.
+fn reject_partial(live: &Snapshot) -> Result<()> {
+    match live.problems.iter().find(|problem| problem.why == PARTIAL) {
+        None => Ok(()),
+        Some(problem) => {
+            Err(Error::refused("Lake Formation lists grants in part to who is no data lake administrator")
+                .with("you", &Said(&problem.what))
+                .hint("make this identity a read-only data lake administrator, or use the profile of one (--profile)"))
+        }
+    }
+}
+
+/// Where everyone reads what Lake Formation does not enforce, who opted in to it has to be known.
+fn reject_unopted(settings: &Settings, read: &BTreeSet<&'static str>) -> Result<()> {
+    const OPT_INS: &str = "list-lake-formation-opt-ins";
+    if !settings.grants.unmanaged_allowed || read.contains(OPT_INS) {
+        return Ok(());
+    }
+    Err(Error::refused("`[grants] unmanaged = \"allow\"` needs to know who opted in to Lake Formation")
+        .hint(format!("add what `aws lakeformation {OPT_INS}` prints to the files of `[grants] sources`")))
 }
 
 fn add(snapshot: &mut Snapshot, more: Snapshot) {

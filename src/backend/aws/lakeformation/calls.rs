@@ -14,13 +14,16 @@ use crate::backend::aws::fault::{Service, code};
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
 
+/// The message of an error about something that the Data Catalog does not have.
+pub(super) const MISSING: &str = "the Data Catalog has no such database or table";
+
 const LAKE_FORMATION: Service = Service {
     unsigned: "no AWS credentials for Lake Formation",
     unreachable: "Lake Formation cannot be reached",
     denied: "access to Lake Formation is denied",
     throttled: "Lake Formation throttles its callers",
     rejected: "Lake Formation does not accept the AWS credentials",
-    missing: "the Data Catalog has no such database or table",
+    missing: MISSING,
     unexpected: "Lake Formation does not answer as expected",
     missing_hint: "grants are read for databases and tables of the Glue Data Catalog: check their names, \
                    `[aws] region` and the catalog's id",

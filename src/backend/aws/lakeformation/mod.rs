@@ -30,6 +30,10 @@ use crate::error::{Error, Result, Said};
 use crate::grant::{GrantSource, Problem, Snapshot, TagAssignment};
 use crate::model::{TableName, printable};
 
+/// Why a snapshot is no basis for policies: the problem that stands in it then.
+pub const PARTIAL: &str =
+    "it is no data lake administrator, so the service may list to it only a part of what was granted";
+
 /// Where grants, filters and tags come from, for people.
 const ORIGIN: &str = "lakeformation";
 
@@ -75,9 +79,17 @@ impl GrantSource for LakeFormation {
         reading.permissions(&calls.permissions(None).await?);
         let tables: BTreeSet<&TableName> = tables.iter().collect();
         let tags = databases(&calls, &tables, &mut reading).await?;
+        let (known, unknown): (BTreeSet<_>, BTreeSet<_>) =
+            tables.into_iter().partition(|table| tags.contains_key(table.database()));
+        unknown.into_iter().for_each(|table| reading.not_catalogued(table));
+        let tables = known;
         let asked: Vec<_> = tables.iter().map(|table| ask(&calls, table)).collect();
         let answers: Vec<_> = stream::iter(asked).buffered(TABLES_AT_A_TIME).try_collect().await?;
         for (table, answers) in answers {
+            let Some(answers) = answers else {
+                reading.not_catalogued(table);
+                continue;
+            };
             reading.permissions(&answers.permissions);
             reading.filters(&answers.filters)?;
             reading.table_tags(table, &answers.tags, tags.get(table.database()))?;
@@ -87,18 +99,23 @@ impl GrantSource for LakeFormation {
     }
 }
 
-async fn ask<'a>(calls: &Calls<'_>, table: &'a TableName) -> Result<(&'a TableName, Answers)> {
+/// Asks about one table. `None` if the Data Catalog does not have it.
+async fn ask<'a>(calls: &Calls<'_>, table: &'a TableName) -> Result<(&'a TableName, Option<Answers>)> {
     let answers = async {
-        Ok(Answers {
+        Ok::<_, Error>(Answers {
             permissions: Box::pin(calls.permissions(Some(table))).await?,
             filters: Box::pin(calls.filters(table)).await?,
             tags: Box::pin(calls.table_tags(table)).await?,
         })
     };
-    Ok((table, answers.await.map_err(|error: Error| error.with("table", table))?))
+    match answers.await {
+        Ok(answers) => Ok((table, Some(answers))),
+        Err(error) if error.message() == calls::MISSING => Ok((table, None)),
+        Err(error) => Err(error.with("table", table)),
+    }
 }
 
-/// The tags of the tables' databases.
+/// The tags of the tables' databases, of those that the Data Catalog has.
 async fn databases<'a>(
     calls: &Calls<'_>,
     tables: &BTreeSet<&'a TableName>,
@@ -107,7 +124,11 @@ async fn databases<'a>(
     let names: BTreeSet<&str> = tables.iter().map(|table| table.database()).collect();
     let mut levels = BTreeMap::new();
     for name in names {
-        let answer = calls.database_tags(name).await.map_err(|error| error.with("database", &Said(name)))?;
+        let answer = match calls.database_tags(name).await {
+            Ok(answer) => answer,
+            Err(error) if error.message() == calls::MISSING => continue,
+            Err(error) => return Err(error.with("database", &Said(name))),
+        };
         levels.insert(name, reading.database_tags(name, &answer)?);
     }
     Ok(levels)

@@ -45,9 +45,14 @@ impl<'a> Reading<'a> {
             }
         }
         if !self.snapshot.administrators.iter().any(|name| caller.is(name)) {
-            let why = "it is no data lake administrator, so the service may list to it only a part of what was granted";
-            self.problem(&caller.arn, why);
+            self.problem(&caller.arn, super::PARTIAL);
         }
+    }
+
+    /// A table that the Data Catalog does not have. What is granted on all tables of its database counts for it, as for
+    /// every table that comes later.
+    pub(super) fn not_catalogued(&mut self, table: &TableName) {
+        self.problem(&table.to_string(), "the Data Catalog does not have it, so nothing names it there");
     }
 
     /// Entries of a list of permissions. One that came before is united with it.
