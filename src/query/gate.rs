@@ -6,9 +6,14 @@ use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::{DFParser, Statement};
 use sqlparser::ast::{SetExpr, Statement as Ast};
 use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::fault::coded;
 use crate::error::{Error, Result, Said};
+
+/// How many operators and words a statement may hold: what stands one inside the other, or one behind the other in an
+/// expression, is walked through step by step inside the step before, and a stack that runs over ends the whole program.
+const LINKS_MAX: usize = 5_000;
 
 /// What a statement of a role does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +44,9 @@ impl Kind {
 /// plans it, and says what it does.
 ///
 /// # Errors
-/// Usage if it cannot be parsed or is not one statement; refused if a role may not run it.
+/// Usage if it cannot be parsed or is not one statement; refused if a role may not run it, or if it is too long.
 pub fn gate(text: &str) -> Result<(Statement, Kind)> {
+    check_length(text)?;
     let parsed = DFParser::parse_sql_with_dialect(text, &GenericDialect {});
     let mut statements = parsed.map_err(|error| super::role_planning_fault(&error))?;
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
@@ -48,6 +54,30 @@ pub fn gate(text: &str) -> Result<(Statement, Kind)> {
     };
     let kind = kind_of(&statement).ok_or_else(|| refusal(&statement))?;
     Ok((statement, kind))
+}
+
+/// Refuses a statement that could nest deeper than the stack is. A list of literals is as long as it likes.
+fn check_length(text: &str) -> Result<()> {
+    // What is no sequence of tokens is the parser's to judge.
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, text).tokenize() else { return Ok(()) };
+    let links = tokens.iter().filter(|token| {
+        !matches!(
+            token,
+            Token::Whitespace(_)
+                | Token::Comma
+                | Token::Period
+                | Token::RParen
+                | Token::RBracket
+                | Token::Number(..)
+                | Token::SingleQuotedString(_)
+        )
+    });
+    if links.count() > LINKS_MAX {
+        return Err(coded(Error::refused("the statement is too long"), "54001")
+            .with("most operators and words", &LINKS_MAX)
+            .hint("ask in several statements, or with a list: `id IN (1, 2, …)` may be of any length"));
+    }
+    Ok(())
 }
 
 fn kind_of(statement: &Statement) -> Option<Kind> {
@@ -180,5 +210,13 @@ mod tests {
             let error = gate(sql).map(|(_, kind)| kind).unwrap_err();
             assert!(matches!(error.kind(), ErrorKind::Refused | ErrorKind::Usage), "{sql}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_before_it_is_parsed() {
+        for sql in [format!("SELECT 1{}", "::INT".repeat(50_000)), format!("SELECT {}1", "id + ".repeat(50_000))] {
+            assert_eq!(gate(&sql).map(|(_, kind)| kind).unwrap_err().kind(), ErrorKind::Refused);
+        }
+        gate(&format!("SELECT * FROM t WHERE id IN ({}1)", "1, ".repeat(50_000))).unwrap();
     }
 }

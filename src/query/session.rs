@@ -10,9 +10,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::common::Result as EngineResult;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionStateDefaults};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use futures::{Stream, StreamExt};
@@ -192,7 +194,17 @@ async fn plan(
     check_plan(&planned)?;
     let logical = state.optimize(&planned).map_err(fault)?;
     let physical = state.query_planner().create_physical_plan(&logical, &state).await.map_err(fault)?;
-    Ok((logical, physical))
+    Ok((logical, yielding(physical)?))
+}
+
+/// A plan whose joins give way now and then. One that makes many rows of few would else compute on after its answer was
+/// given up, since it never waits for anything.
+fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let wrapped = plan.transform_up(|node| {
+        let grows = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
+        Ok(if grows { Transformed::yes(Arc::new(CooperativeExec::new(node)) as _) } else { Transformed::no(node) })
+    });
+    Ok(wrapped.map_err(|error| role_planning_fault(&error))?.data)
 }
 
 /// Waits until a deadline, if there is one.

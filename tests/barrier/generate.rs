@@ -145,9 +145,9 @@ impl Generator {
             let direction = self.pick(&["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]);
             tail = format!(" ORDER BY {}{direction}", self.any(columns, 2));
         }
-        if self.often(60) {
-            tail += &format!(" LIMIT {}", self.chance.random_range(0..30));
-        }
+        // Joins have many rows, and to print them takes longer than to find them.
+        let most = if self.often(60) { self.chance.random_range(0..30) } else { 99 };
+        tail += &format!(" LIMIT {most}");
         if self.often(8) {
             tail += " OFFSET 2";
         }

@@ -107,7 +107,7 @@ fn leak_proof_predicates_go_below_the_barrier_and_others_do_not() {
     assert_eq!(passed("SELECT id FROM t WHERE id IN (1, 2)"), 2);
     assert_eq!(passed("SELECT count(*) FROM t WHERE NOT (id >= 10 OR id IS NULL)"), 10);
     assert_eq!(passed("SELECT id FROM t WHERE id + 0 < 10"), 3334);
-    assert_eq!(passed("SELECT id FROM t WHERE CAST(id AS TEXT) = '1'"), 3334);
+    assert_eq!(passed("SELECT id FROM t WHERE id % 1000 = 7"), 3334);
     // A column that is not shown as it is.
     assert_eq!(passed("SELECT id FROM t WHERE balance < 10"), 3334);
     assert_eq!(passed("SELECT id FROM t WHERE balance IS NULL"), 3334);
@@ -137,7 +137,7 @@ fn a_policy_that_does_not_fit_is_an_error_without_the_policy() {
     let (world, session) = small(Predicate::True, vec![id]);
     let outcome = world.outcome(&session, "SELECT id FROM t");
     assert!(!outcome.succeeded() && !outcome.text().contains("nothing_of_this_name"), "{outcome:?}");
-    let (world, session) = small(at_most("region", 5), vec![shown("id")]);
+    let (world, session) = small(at_most("region", 770), vec![shown("id")]);
     let outcome = world.outcome(&session, "SELECT id FROM t");
-    assert!(!outcome.succeeded() && !outcome.text().contains('5'), "{outcome:?}");
+    assert!(!outcome.succeeded() && !outcome.text().contains("770"), "{outcome:?}");
 }

@@ -17,7 +17,7 @@ use datafusion::common::Result as EngineResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, reset_plan_states};
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
     ReplaceChildrenOptions, execute_stream,
@@ -150,7 +150,9 @@ impl ExecutionPlan for FenceExec {
 
     /// Reads in the engine's own context: the role's has no object stores.
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> EngineResult<SendableRecordBatchStream> {
-        let rows = execute_stream(Arc::clone(&self.inner), Arc::clone(&self.inside));
+        // A recursive query reads its tables once for each step, and a scan that was read is at its end.
+        let fresh = reset_plan_states(Arc::clone(&self.inner))?;
+        let rows = execute_stream(fresh, Arc::clone(&self.inside));
         let rows = rows.map_err(|error| external(behind(&self.name, &engine_fault(&error))))?;
         Ok(Box::pin(Fence {
             name: self.name.clone(),

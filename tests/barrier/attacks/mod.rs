@@ -28,7 +28,8 @@ pub(super) struct Attack {
 
 /// A catalogue, and a test for each of its attacks.
 ///
-/// `needs` marks those that a plain view gives in to under one row filter at least; `also` those that it withstands.
+/// `needs` marks those that a plain view gives in to under one row filter at least; `also` those that it withstands as the
+/// engine happens to order things today. That is no promise of the engine's, so they stay in the list.
 macro_rules! catalogue {
     (@needs needs) => { true };
     (@needs also) => { false };
@@ -144,5 +145,10 @@ fn without_the_barrier_the_attacks_succeed() {
     });
     let withstood: Vec<_> = withstood.map(|attack| attack.name).collect();
     println!("a plain view withstands {} of {}: {withstood:#?}", withstood.len(), needing.len());
-    assert!(withstood.len() * 10 <= needing.len() * 4, "{} of {}", withstood.len(), needing.len());
+    assert!(
+        needing.len() >= 30 && withstood.len() * 10 <= needing.len() * 2,
+        "{} of {}",
+        withstood.len(),
+        needing.len()
+    );
 }
