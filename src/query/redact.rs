@@ -435,11 +435,12 @@ mod tests {
         #[test]
         fn no_value_among_any_tokens_is_shown(
             pieces in proptest::collection::vec(prop_oneof![
-                value(), "[a-zA-Z_]{1,4}", "\"[^\"\\p{Cc}]{0,4}\"", "[-+*/=<>!~|&^%#@:.,()\\[\\]{}?$;]{1,3}", "[0-9]{1,3}",
+                value(), "[a-zA-Z_]{1,4}", "\"[^\"\\p{Cc}]{0,4}\"", "[-+*/=<>!~|&^%#@:.,()\\[\\]{}?;]{1,3}", "[0-9]{1,3}",
             ], 0..20),
         ) {
             let statement = pieces.join(" ");
-            // A comment that swallows a quote, and with it the meaning of all others, is another statement.
+            // A comment that swallows a quote, and with it the meaning of all others, is another statement. So is a pair
+            // of dollar signs, which is therefore no piece of its own.
             prop_assume!(!statement.contains("/*") && !statement.replace("-- canary", "").contains("--"));
             if let Some(text) = tokenize(&statement).and_then(without_values) {
                 prop_assert!(!text.contains(TEXT) && !text.contains(NUMBER), "{statement}\n{text}");
