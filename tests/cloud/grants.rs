@@ -242,3 +242,17 @@ fn a_caller_who_is_no_administrator_is_told_that_grants_may_be_missing() {
     let run = world.run(["grant"]);
     assert!(run.stderr().contains("administrator"), "{}", run.transcript());
 }
+
+#[test]
+fn logs_of_a_granted_role_hold_no_request_place_or_cell() {
+    let stub = catalog().grant(ANALYST, &column_of("dataset", "customer", "id"), &["SELECT"]).start();
+    let world = world(&stub, "");
+    world.run(["grant"]).ok();
+    let world = world.with("SALTLAKE_LOG", "trace");
+    for sql in [CUSTOMERS, "SELECT mail FROM dataset.customer", "SELECT * FROM dataset.card"] {
+        let run = ask(&world, "analyst", sql);
+        for word in ["LOAD0000", "grants.json", "somebody-0", "Person with", "4000 0000", "test-secret", "GetObject"] {
+            assert!(!run.stderr().contains(word), "`{word}`: {sql}\n{}", run.transcript());
+        }
+    }
+}

@@ -228,3 +228,65 @@ fn a_damaged_line_is_left_out_and_said() {
     assert_eq!(run.stdout(), "n\n2\n");
     assert!(run.stderr().contains("1 line(s) of the audit log are damaged"), "{}", run.transcript());
 }
+
+#[test]
+fn a_killed_statement_has_begun_and_not_ended() {
+    let settings = "[roles.r]\nlocations = [\"out\"]\n[roles.r.select]\n\"dataset.person\" = \"*\"";
+    let shop = Shop::new().table("person", &customers_of(20_000)).settings(settings);
+    let log = shop.sandbox.path("audit/audit.jsonl");
+    let endless = "SELECT count(*) AS n FROM dataset.person AS a, dataset.person AS b WHERE a.mail || b.mail = a.name";
+    let started = || fs::read_to_string(&log).is_ok_and(|text| text.ends_with('\n'));
+    let run = shop.sandbox.spawn(["query", endless, "--role", "r"]).kill_when(started);
+    assert!(run.was_killed());
+    let events: Vec<_> = records(&shop).iter().map(|record| record["event"].clone()).collect();
+    assert_eq!(events, [json!("started")]);
+    // The next one begins a line of its own.
+    lines(&shop, "r", "SELECT 1 AS one");
+    assert_eq!(records(&shop).len(), 3);
+}
+
+#[test]
+fn a_stopped_write_is_recorded_and_leaves_nothing() {
+    let settings = "[roles.r]\nlocations = [\"out\"]\n[roles.r.select]\n\"dataset.person\" = \"*\"";
+    let shop = Shop::new().table("person", &customers_of(20_000)).settings(settings);
+    let create = "CREATE TABLE workspace.pairs AS SELECT a.mail AS a, b.mail AS b FROM dataset.person AS a, \
+                  dataset.person AS b WHERE a.mail || b.mail <> a.name";
+    let running = shop.sandbox.spawn(["query", create, "--role", "r"]);
+    while !shop.sandbox.path("out").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    running.interrupt().expect_code(130);
+    let last = records(&shop).pop().unwrap();
+    assert_eq!((&last["event"], &last["outcome"]), (&json!("finished"), &json!("interrupted")), "{last}");
+    assert_eq!(crate::support::shop::files_below(&shop.sandbox.path("out")).len(), 0);
+    told(ask(&shop, "r", "SELECT count(*) FROM workspace.pairs"), 2, &["42P01"]);
+}
+
+#[test]
+fn statements_at_the_same_time_lose_no_line() {
+    let shop = shop();
+    let sql = ["query", "SELECT id FROM dataset.customer", "--role", "analyst"];
+    let running: Vec<_> = (0..6).map(|_| shop.sandbox.spawn(sql)).collect();
+    for run in running {
+        run.wait().ok();
+    }
+    let records = records(&shop);
+    assert_eq!(records.len(), 12);
+    for record in &records {
+        let same = records.iter().filter(|other| other["id"] == record["id"]).count();
+        assert_eq!(same, 2, "{record}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_recorded_as_an_interruption() {
+    let settings = "[roles.r.select]\n\"dataset.person\" = \"*\"";
+    let shop = Shop::new().table("person", &customers_of(20_000)).settings(settings);
+    let run = shop.sandbox.shell(
+        "\"$0\" query 'SELECT a.mail FROM dataset.person AS a ORDER BY a.mail' --role r --format csv | head -n 2",
+    );
+    assert_eq!((run.stdout().lines().count(), run.stderr().as_str()), (2, ""), "{}", run.transcript());
+    let last = records(&shop).pop().unwrap();
+    assert_eq!((&last["event"], &last["outcome"]), (&json!("finished"), &json!("interrupted")), "{last}");
+}

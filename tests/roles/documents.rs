@@ -213,7 +213,7 @@ fn a_file_that_cannot_be_read_shows_nothing() {
         ("", "a file of grants is empty"),
         (&unfinished.to_string(), "its next page is not there"),
     ] {
-        let shop = shop("", &[good.clone()]);
+        let shop = shop("", std::slice::from_ref(&good));
         shop.sandbox.write("grants/bad.json", bad);
         for run in [ask(&shop, "analyst", CUSTOMERS), shop.run(["grant"]), shop.run(["why", "analyst", "customer"])] {
             assert!(matches!(run.code(), Some(1..=3)), "{}", run.transcript());
