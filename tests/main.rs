@@ -29,6 +29,7 @@ mod kill;
 mod leaks;
 mod passage;
 mod pipeline;
+mod roles;
 mod samples;
 mod scripts;
 mod splice;
