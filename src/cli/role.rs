@@ -221,7 +221,13 @@ impl GrantedDesk<'_> {
     ) -> Result<()> {
         let begun = interruptible(Box::pin(async {
             let base = &self.app.settings().root;
-            let (inner, destination) = split(parsed, kind, &self.settings()?.locations, WORKSPACE, base)?;
+            let mut locations = self.settings()?.locations.clone();
+            if kind == Kind::Unload {
+                // What Lake Formation lets it write is not thereby its to read, so no table of the workspace lies there.
+                let grants = self.outside.with_settings(self.app.settings(), &[])?;
+                locations.extend(grants.data_locations(self.role));
+            }
+            let (inner, destination) = split(parsed, kind, &locations, WORKSPACE, base)?;
             if !destination.check(&self.app.engine).await? {
                 return Ok(None);
             }

@@ -16,6 +16,12 @@ pub(crate) fn external(error: Error) -> DataFusionError {
 
 /// An error of planning in our words. What it says comes from the statement and the schemas.
 pub fn planning_fault(error: &DataFusionError) -> Error {
+    planning_fault_beside(error, "`saltlake tables` lists tables")
+}
+
+/// As [`planning_fault`], with what lists the tables that there are.
+pub fn planning_fault_beside(error: &DataFusionError, lists: &str) -> Error {
+    let planning_fault = |error: &DataFusionError| planning_fault_beside(error, lists);
     match error {
         _ if find::<Error>(error).is_some() => engine_fault(error),
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => planning_fault(inner),
@@ -29,8 +35,7 @@ pub fn planning_fault(error: &DataFusionError) -> Error {
         DataFusionError::Plan(text) => {
             let said = Error::usage("the statement cannot be planned").with("reason", &Said(first_line(text)));
             if text.starts_with("table '") && text.ends_with(" not found") {
-                return said
-                    .hint("`saltlake tables` lists tables; names with capitals or odd characters go in double quotes");
+                return said.hint(format!("{lists}; names with capitals or odd characters go in double quotes"));
             }
             said
         }

@@ -14,7 +14,7 @@ use super::places::{Places, Scope};
 use super::principal::{Key, covers, granted, keys_of};
 use super::tags::{TagIndex, TagsOf};
 use super::{Problem, Resource, Role, Snapshot, Unmanaged};
-use crate::model::{TableName, TableSchema, printable};
+use crate::model::{Location, TableName, TableSchema, printable};
 
 /// Everything that was granted, ready to be asked.
 #[derive(Debug)]
@@ -145,6 +145,22 @@ impl Grants {
         self.of(role).decide(schema)
     }
 
+    /// The places in S3 where a role may create data: what `DATA_LOCATION_ACCESS` was granted on. They give no rows.
+    pub fn data_locations(&self, role: &Role) -> Vec<Location> {
+        let mut places = Vec::new();
+        for grant in &self.snapshot.grants {
+            if let Resource::DataLocation(arn) = &grant.resource
+                && grant.condition.is_none()
+                && grant.permissions.contains("DATA_LOCATION_ACCESS")
+                && covers(&grant.principal, role)
+                && let Some(place) = bucket_place(arn)
+            {
+                places.push(place);
+            }
+        }
+        places
+    }
+
     /// Whether a role's principal is a data lake administrator, which lets it grant and lets it read nothing.
     pub fn is_administrator(&self, role: &Role) -> bool {
         self.snapshot.administrators.iter().any(|principal| covers(principal, role))
@@ -158,6 +174,17 @@ impl Grants {
     pub(super) fn tags(&self) -> &TagIndex {
         &self.tags
     }
+}
+
+/// `arn:aws:s3:::bucket/prefix` as a location. A bucket of another kind is none.
+fn bucket_place(arn: &str) -> Option<Location> {
+    let mut parts = arn.splitn(6, ':');
+    let (scheme, _, service) = (parts.next()?, parts.next()?, parts.next()?);
+    let path = parts.nth(2)?;
+    if scheme != "arn" || service != "s3" || path.contains(['*', '?']) {
+        return None;
+    }
+    Location::parse(&format!("s3://{path}"), std::path::Path::new("/"))
 }
 
 /// The grants of one role.
@@ -273,5 +300,20 @@ impl RoleGrants<'_> {
             .ok_or_else(|| "it names no column that the table has".to_owned())?;
         let rows = right.rows.clone().check(schema).map_err(|why| format!("its row filter cannot be used: {why}"))?;
         Ok(Contribution { grant: right.grant, columns, rows })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_location_is_a_bucket_or_a_prefix_of_one() {
+        let place = |arn| bucket_place(arn).map(|place| place.to_string());
+        assert_eq!(place("arn:aws:s3:::work").as_deref(), Some("s3://work/"));
+        assert_eq!(place("arn:aws-cn:s3:::work/a/b/").as_deref(), Some("s3://work/a/b/"));
+        for arn in ["arn:aws:s3:::", "arn:aws:s3:::work/*", "arn:aws:sqs:::work", "s3://work", "", "arn:aws:s3"] {
+            assert_eq!(place(arn), None, "{arn}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 
-use crate::engine::fault::{engine_fault, planning_fault, sqlstate};
+use crate::engine::fault::{engine_fault, planning_fault_beside, sqlstate};
 use crate::error::{Error, Said};
 
 /// How many columns an error names.
@@ -22,7 +22,7 @@ pub(super) fn coded(error: Error, code: &str) -> Error {
 
 /// An error of planning. What it says comes from the statement and the role's own tables.
 pub fn role_planning_fault(error: &DataFusionError) -> Error {
-    coded(planning_fault(error), sqlstate(error))
+    coded(planning_fault_beside(error, "`SHOW TABLES` lists the tables that the role sees"), sqlstate(error))
 }
 
 /// An error of a running statement: its code, and the columns that the statement computes with in that way. Both follow
