@@ -5,6 +5,7 @@ use serde_json::json;
 use super::world::{Wing, World};
 use crate::support::binary::Run;
 use crate::support::lakeformation_stub::{CATALOG, LakeFormationStub, column_of, error, filter_of, table_of};
+use crate::support::moto::moto;
 use crate::support::stub::{Reply, Stub};
 
 const ANALYST: &str = "arn:aws:iam::123456789012:role/team/analyst";
@@ -239,8 +240,9 @@ fn a_caller_who_is_no_administrator_is_told_that_grants_may_be_missing() {
         .grant(ANALYST, &column_of("dataset", "customer", "id"), &["SELECT"])
         .start();
     let world = world(&stub, "");
-    let run = world.run(["grant"]);
+    let run = world.run(["grant"]).ok();
     assert!(run.stderr().contains("administrator"), "{}", run.transcript());
+    assert_eq!(lines(&world, "analyst", CUSTOMERS)[0], "id");
 }
 
 #[test]
@@ -255,4 +257,26 @@ fn logs_of_a_granted_role_hold_no_request_place_or_cell() {
             assert!(!run.stderr().contains(word), "`{word}`: {sql}\n{}", run.transcript());
         }
     }
+}
+
+#[test]
+fn a_role_writes_into_its_own_bucket_only() {
+    let mut world = World::usual(Wing::S3, Wing::S3);
+    let own = moto().bucket();
+    world.add_settings(&format!(
+        "[roles.writer]\nlocations = [\"{}\"]\n[roles.writer.select]\n\"dataset.customer\" = {{ columns = [\"id\"] }}",
+        own.location("own/")
+    ));
+    let create = "CREATE TABLE workspace.ids AS SELECT * FROM dataset.customer WHERE id < 3";
+    ask(&world, "writer", create).ok();
+    assert_eq!(lines(&world, "writer", "SELECT * FROM workspace.ids ORDER BY id"), ["id", "0", "1", "2"]);
+    let files = own.list("");
+    assert!(!files.is_empty() && files.iter().all(|file| file.starts_with("own/ids/")), "{files:?}");
+    told(ask(&world, "writer", create), 3, &["the table exists", "42P07"]);
+    let (lake, masked) = (world.lake.list(""), world.masked.list(""));
+    for place in [own.location("elsewhere/"), world.lake.location("dataset/customer/x/"), world.masked.location("x/")] {
+        let unload = format!("UNLOAD (SELECT * FROM dataset.customer) TO '{place}'");
+        told(ask(&world, "writer", &unload), 3, &["inside its own locations only", "42501"]);
+    }
+    assert_eq!((own.list(""), world.lake.list(""), world.masked.list("")), (files, lake, masked));
 }
