@@ -67,9 +67,7 @@ pub(super) async fn run(args: &GrantArgs, app: &App) -> Result<()> {
         return Err(Error::usage("there is no such role").with("role", &Said(name)));
     }
     let policies = policies(app).await?;
-    for problem in policies.grants.problems() {
-        app.engine.warn(format!("{} ({}) gives nothing: {}", problem.what, problem.origin, problem.why));
-    }
+    warn(app, &policies);
     let shown = |role: &&String| args.role.as_ref().is_none_or(|wanted| wanted == *role);
     if args.print {
         return print_views(&policies, &shown);
@@ -82,6 +80,23 @@ pub(super) async fn run(args: &GrantArgs, app: &App) -> Result<()> {
     match args.format {
         Format::Table => output::print(&table(&policies, &shown)),
         Format::Json => print_json(&policies, &shown),
+    }
+}
+
+/// Says what was granted and gives nothing.
+fn warn(app: &App, policies: &Policies) {
+    for problem in policies.grants.problems() {
+        app.engine.warn(format!("{} ({}): {}", problem.what, problem.origin, problem.why));
+    }
+    for (name, role) in grants::every_role(app.settings()).iter().filter(|(_, role)| !role.full_access) {
+        let own = policies.grants.of(role);
+        for schema in policies.schemas.iter().filter(|schema| own.may_see(&schema.name)) {
+            for refused in own.decide(schema).refused {
+                let grant = policies.grants.snapshot().grants.get(refused.grant);
+                let what = grant.map(crate::grant::Grant::what).unwrap_or_default();
+                app.engine.warn(format!("role {name} reads nothing of {} by {what}: {}", schema.name, refused.why));
+            }
+        }
     }
 }
 

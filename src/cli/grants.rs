@@ -63,8 +63,26 @@ impl Outside {
     /// # Errors
     /// Usage if a `select` of a role cannot be understood.
     pub(super) fn with_settings(&self, settings: &Settings, tables: &[TableName]) -> Result<Grants> {
+        self.with_roles(settings, &mut settings.roles.keys(), tables)
+    }
+
+    /// As [`Self::with_settings`], for one role alone: what is wrong with another is none of its business.
+    ///
+    /// # Errors
+    /// Usage if its `select` cannot be understood.
+    pub(super) fn with_role(&self, settings: &Settings, role: &str, tables: &[TableName]) -> Result<Grants> {
+        let mut names = settings.roles.keys().filter(|name| *name == role);
+        self.with_roles(settings, &mut names, tables)
+    }
+
+    fn with_roles(
+        &self,
+        settings: &Settings,
+        names: &mut dyn Iterator<Item = &String>,
+        tables: &[TableName],
+    ) -> Result<Grants> {
         let mut snapshot = self.0.clone();
-        for (name, role) in &settings.roles {
+        for (name, role) in names.filter_map(|name| settings.roles.get_key_value(name)) {
             for (pattern, rules) in &role.select {
                 for (number, rule) in rules.iter().enumerate() {
                     let columns = columns_of(&rule.columns);

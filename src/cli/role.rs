@@ -196,6 +196,7 @@ impl GrantedDesk<'_> {
         entry: &mut Entry,
     ) -> Result<()> {
         let (parsed, kind) = gate(&statement.text)?;
+        self.check_keys(statement)?;
         match kind {
             Kind::Read | Kind::Explain => {
                 interruptible(Box::pin(async {
@@ -224,7 +225,7 @@ impl GrantedDesk<'_> {
             let mut locations = self.settings()?.locations.clone();
             if kind == Kind::Unload {
                 // What Lake Formation lets it write is not thereby its to read, so no table of the workspace lies there.
-                let grants = self.outside.with_settings(self.app.settings(), &[])?;
+                let grants = self.outside.with_role(self.app.settings(), &self.role.name, &[])?;
                 locations.extend(grants.data_locations(self.role));
             }
             let (inner, destination) = split(parsed, kind, &locations, WORKSPACE, base)?;
@@ -274,10 +275,23 @@ impl GrantedDesk<'_> {
             .iter()
             .flat_map(|(name, database)| database.names().map(move |table| TableName::new(name, table)))
             .collect();
-        let grants = Arc::new(self.outside.with_settings(settings_of, &tables)?);
+        let grants = Arc::new(self.outside.with_role(settings_of, &self.role.name, &tables)?);
         let declared = grants::declared(settings_of, &self.role.name);
         let rights: Arc<dyn Rights> = Arc::new(Granted::new(grants, self.role.clone(), declared, WORKSPACE));
         RoleSession::open(&self.app.engine, rights, databases, &self.role.keys, limits, Barrier::Fence)
+    }
+
+    /// Whether a role that computes masking functions does so with its own keys alone. A role without keys has no such
+    /// functions, and hears that from the planner.
+    fn check_keys(&self, statement: &Statement) -> Result<()> {
+        let used = keys_of(&statement.ast);
+        match used.difference(&self.role.keys).next() {
+            Some(key) if !self.role.keys.is_empty() => Err(Error::refused("the role may not compute with this key")
+                .with("code", &Said("42501"))
+                .with("key", key)
+                .hint("`keys` of the role in the settings names those that it may use")),
+            _ => Ok(()),
+        }
     }
 
     /// The keys that the role may use and the statement does, and those of the role's own masks.

@@ -59,7 +59,10 @@ fn view(role_name: &str, name: &str, access: &TableAccess, schema: &TableSchema)
     let masked: Vec<String> =
         access.columns.iter().filter(|column| column.mask.is_some()).map(|column| printable(&column.column)).collect();
     if !masked.is_empty() {
-        text += &format!("-- Masked by functions of saltlake, which Athena does not have: {}\n", masked.join(", "));
+        text += &format!(
+            "-- Masked by the settings; Athena does not have the functions of saltlake: {}\n",
+            masked.join(", ")
+        );
     }
     text += &format!("CREATE OR REPLACE VIEW {}.{} AS\nSELECT\n", quoted_name(role_name), quoted_name(name));
     let columns: Vec<String> = access.columns.iter().map(|column| format!("  {}", item(column, &write))).collect();
@@ -134,7 +137,7 @@ FROM "shop"."bank";
 
 -- What role analyst sees of shop.customer
 -- Hidden: mail
--- Masked by functions of saltlake, which Athena does not have: name
+-- Masked by the settings; Athena does not have the functions of saltlake: name
 CREATE OR REPLACE VIEW "analyst"."customer" AS
 SELECT
   "id",

@@ -29,6 +29,10 @@ pub fn role_planning_fault(error: &DataFusionError) -> Error {
 /// from the statement alone, whatever the rows.
 pub fn role_fault(error: &DataFusionError, plan: &LogicalPlan) -> Error {
     let code = sqlstate(error);
+    if code == "53200" {
+        return coded(Error::failed("the statement needs more memory than the role may use"), code)
+            .hint("ask for less at once; the limit is `memory` of the role in the settings, or `[engine] memory`");
+    }
     let fault = coded(engine_fault(error), code);
     let columns = suspects(plan, code);
     if columns.is_empty() || fault.context().iter().any(|(key, _)| *key == "table") {

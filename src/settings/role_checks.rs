@@ -16,6 +16,7 @@ pub(super) fn check(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
     check_default_role(settings, reader)?;
     for (name, role) in &settings.roles {
         check_full_access(name, role, reader)?;
+        check_principals(name, role, reader)?;
         check_keys(name, role, settings, reader)?;
         check_time(name, role, reader)?;
         check_locations(name, role, settings, reader)?;
@@ -62,18 +63,42 @@ fn check_default_role(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
 
 /// Who takes away full access by a mask alone would not.
 fn check_full_access(name: &str, role: &RoleSettings, reader: &Reader<'_>) -> Result<()> {
-    if !role.full_access || (role.masks.is_empty() && role.select.is_empty()) {
+    if !role.full_access {
         return Ok(());
     }
-    let (message, member) = if role.select.is_empty() {
-        ("a role with full access has masks, which would mean nothing", "mask")
-    } else {
+    let (message, member) = if !role.select.is_empty() {
         ("a role with full access has a selection, which would mean nothing", "select")
+    } else if !role.masks.is_empty() {
+        ("a role with full access has masks, which would mean nothing", "mask")
+    } else if !role.locations.is_empty() {
+        ("a role with full access has locations, which would mean nothing", "locations")
+    } else if role.memory_bytes.is_some() {
+        ("a role with full access has a limit, which would mean nothing", "memory")
+    } else if role.time.is_some() {
+        ("a role with full access has a limit, which would mean nothing", "time")
+    } else {
+        return Ok(());
     };
     Err(Error::usage(message)
         .with("role", &Said(name))
         .with("in", &origin(reader, &["roles", name, member]))
-        .hint(format!("remove `full_access`, or all of `[roles.{name}.{member}]`")))
+        .hint(format!("remove `full_access`, or all of `{member}` of `[roles.{name}]`")))
+}
+
+/// What the settings give to one role, no other has by calling itself so.
+fn check_principals(name: &str, role: &RoleSettings, reader: &Reader<'_>) -> Result<()> {
+    let of_a_role = |text: &&String| text.trim().to_lowercase().starts_with("role:");
+    let member = if role.principal.iter().any(|text| of_a_role(&text)) {
+        "principal"
+    } else if role.groups.iter().any(|text| of_a_role(&text)) {
+        "groups"
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage("a principal or a group begins with `role:`, which is how the settings' own roles are told apart")
+        .with("role", &Said(name))
+        .with("in", &origin(reader, &["roles", name, member]))
+        .hint("name an ARN, or a group by a name of its own"))
 }
 
 fn check_keys(name: &str, role: &RoleSettings, settings: &Settings, reader: &Reader<'_>) -> Result<()> {
