@@ -1,7 +1,7 @@
 //! What one grant gives of a table, and what several give together.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Columns;
 use super::access::{ColumnAccess, TableAccess};
@@ -62,13 +62,11 @@ pub(super) fn columns_of(
 
 fn tagged(accepted: &[bool], columns: &[ColumnSchema], tags: &TagsOf<'_>) -> Vec<bool> {
     let names: Vec<Cow<'_, str>> = columns.iter().map(|column| fold(&column.name)).collect();
-    let mut seen = BTreeSet::new();
-    let twice: BTreeSet<&str> = names.iter().map(AsRef::as_ref).filter(|name| !seen.insert(*name)).collect();
     let given = |name: &Cow<'_, str>| {
         let (set, own) = tags.column(name);
         // Tags of a name that is two columns belong to one of them, and nobody knows which.
-        let doubtful = own && twice.contains(name.as_ref());
-        !doubtful && accepted.get(set).copied().unwrap_or(false)
+        let doubtful = || own && names.iter().filter(|other| *other == name).count() > 1;
+        accepted.get(set).copied().unwrap_or(false) && !doubtful()
     };
     names.iter().map(given).collect()
 }
@@ -87,19 +85,19 @@ pub(super) fn unite(contributions: &[Contribution], schema: &TableSchema) -> Opt
     let rows = Predicate::any(distinct.iter().map(|rows| (*rows).clone()));
     let mut columns = Vec::new();
     for (place, column) in schema.columns.iter().enumerate() {
-        let giving: Vec<&Contribution> =
-            contributions.iter().filter(|given| given.columns.get(place).copied().unwrap_or(false)).collect();
-        if giving.is_empty() {
+        let giving = contributions.iter().filter(|given| given.columns.get(place).copied().unwrap_or(false));
+        let grants: Vec<usize> = giving.clone().map(|given| given.grant).collect();
+        if grants.is_empty() {
             continue;
         }
-        let cells = if giving.len() == contributions.len() {
+        // Where all grants give the same rows, or all of them the column, its cells are seen in every row.
+        let cells = if distinct.len() == 1 || grants.len() == contributions.len() {
             Predicate::True
         } else {
-            let seen = distinct.iter().filter(|rows| giving.iter().any(|given| given.rows == ***rows));
+            let seen = distinct.iter().filter(|rows| giving.clone().any(|given| given.rows == ***rows));
             let cells = Predicate::any(seen.map(|rows| (*rows).clone()));
             if cells == rows { Predicate::True } else { cells }
         };
-        let grants = giving.iter().map(|given| given.grant).collect();
         columns.push(ColumnAccess { column: column.name.clone(), cells, mask: None, grants });
     }
     let grants = contributions.iter().map(|contribution| contribution.grant).collect();

@@ -310,9 +310,11 @@ mod tests {
     #[test]
     fn a_data_location_is_a_bucket_or_a_prefix_of_one() {
         let place = |arn| bucket_place(arn).map(|place| place.to_string());
-        assert_eq!(place("arn:aws:s3:::work").as_deref(), Some("s3://work/"));
-        assert_eq!(place("arn:aws-cn:s3:::work/a/b/").as_deref(), Some("s3://work/a/b/"));
-        for arn in ["arn:aws:s3:::", "arn:aws:s3:::work/*", "arn:aws:sqs:::work", "s3://work", "", "arn:aws:s3"] {
+        assert_eq!(place("arn:aws:s3:::results").as_deref(), Some("s3://results/"));
+        assert_eq!(place("arn:aws-cn:s3:::results/a/b/").as_deref(), Some("s3://results/a/b/"));
+        for arn in
+            ["arn:aws:s3:::", "arn:aws:s3:::results/*", "arn:aws:sqs:::results", "s3://results", "", "arn:aws:s3"]
+        {
             assert_eq!(place(arn), None, "{arn}");
         }
     }

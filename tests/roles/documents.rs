@@ -170,7 +170,10 @@ fn what_lake_formation_does_not_guard_is_as_the_settings_say() {
         told(ask(&shop, "analyst", ACCOUNTS), 2, &["42P01"]);
         assert!(shop.run(["grant"]).ok().stderr().contains("IAM_ALLOWED_PRINCIPALS on account of dataset"));
     }
-    let shop = shop("unmanaged = \"allow\"", &documents);
+    let unopted = shop("unmanaged = \"allow\"", &documents);
+    told(ask(&unopted, "analyst", ACCOUNTS), 3, &["who opted in", "list-lake-formation-opt-ins"]);
+    let [permissions] = documents;
+    let shop = shop("unmanaged = \"allow\"", &[permissions, json!({ "LakeFormationOptInsInfoList": [] })]);
     assert_eq!(lines(&shop, "analyst", ACCOUNTS), ["n", "3"]);
     told(ask(&shop, "analyst", CUSTOMERS), 2, &["42P01"]);
 }

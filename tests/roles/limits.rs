@@ -50,7 +50,7 @@ fn a_time_of_nothing_is_an_error_of_the_settings() {
 fn a_statement_that_needs_more_memory_than_its_role_may_use_fails() {
     let many = "SELECT count(*) AS n FROM (SELECT a.mail, array_agg(b.mail) FROM dataset.person AS a \
                 JOIN dataset.person AS b ON a.segment = b.segment GROUP BY a.mail)";
-    fails(ask(&crowd("memory = \"1MiB\""), "r", many), "more memory than it may use", "53200");
+    fails(ask(&crowd("memory = \"1MiB\""), "r", many), "more memory than the role may use", "53200");
     assert_eq!(lines(&crowd("memory = \"256MiB\""), "r", many), ["n", "20000"]);
 }
 

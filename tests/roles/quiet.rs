@@ -4,7 +4,7 @@ use super::{ask, hidden, shop};
 
 const STATEMENTS: [&str; 7] = [
     "SELECT * FROM dataset.customer ORDER BY id",
-    "SELECT segment, count(*) AS n FROM dataset.customer GROUP BY segment",
+    "SELECT segment, count(*) AS n FROM dataset.customer GROUP BY segment ORDER BY segment",
     "SELECT a.id FROM dataset.customer AS a JOIN dataset.customer AS b ON a.name = b.name",
     "SELECT CAST(name AS INT) FROM dataset.customer",
     "SELECT mail FROM dataset.customer",

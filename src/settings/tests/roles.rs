@@ -231,6 +231,14 @@ fn a_role_hangs_together_with_the_rest() {
     assert_error(masked, ErrorKind::Usage, &["a role with full access has masks", ":3"]);
     let selects = "[roles.a]\nfull_access = true\n[roles.a.select]\nc = \"*\"";
     assert_error(selects, ErrorKind::Usage, &["a role with full access has a selection", ":3"]);
+    for (member, value) in [("time", "\"1m\""), ("memory", "\"1GiB\""), ("locations", "[\"results\"]")] {
+        let limited = format!("[roles.a]\nfull_access = true\n{member} = {value}");
+        assert_error(&limited, ErrorKind::Usage, &["a role with full access has", member, ":3"]);
+    }
+    for (member, value) in [("principal", "\"role:b\""), ("groups", "[\"Role:b\"]")] {
+        let posing = format!("[roles.a]\n{member} = {value}");
+        assert_error(&posing, ErrorKind::Usage, &["begins with `role:`", ":2"]);
+    }
     assert_error("[roles.a]\ntime = \"0s\"", ErrorKind::Usage, &["no time to run", ":2"]);
     let key = "[keys.default]\nsecret = \"env:K\"\n[roles.a]\nkeys = [\"default\", \"hunter2\"]";
     let said = assert_error(key, ErrorKind::Usage, &["a key that is not configured", "role: a", ":4"]);
