@@ -1,6 +1,6 @@
 //! saltlake makes a data lake safe to read. This page is the map of the house.
 //!
-//! Data goes one way: **discover → plan → mask → publish → query**, a folder each.
+//! Data goes one way: **discover → plan → mask → publish → grant → query**, a folder each.
 //!
 //! | Room | What it does | In | Out |
 //! |---|---|---|---|
@@ -8,15 +8,18 @@
 //! | [`plan`] | what is to be done about it, as SQL | findings, schemas, rules | [`plan::MaskingPlan`] |
 //! | [`mask`] | doing it, and the proof that it was done | a query | [`mask::MaskedTable`] |
 //! | [`publish`] | one pointer switches all tables of a run | proven tables | [`publish::Publication`] |
+//! | [`grant`] | who may read what, as one policy per role and table | grants, roles, schemas | [`grant::Grants`] |
+//! | [`query`] | answering a role's statements, behind a barrier | grants, one role | [`query::RoleSession`] |
 //!
 //! Below them is [`engine`], the cellar: DataFusion sessions, runtimes, object stores, the key ring, the part-file writer,
-//! and the masked location with its versions, pointer and hold. Beside them is [`backend`], with two wings that fill in
+//! the masked location with its versions, pointer and hold, and the barrier of roles ([`engine::policy`]). Beside them is [`backend`], with two wings that fill in
 //! the same traits: AWS, and this machine alone. In front is [`cli`], which may see every room.
 //!
 //! A room knows the room before it, by one type, and never the room after it; `tests/architecture` compares the imports
 //! with a table. When two rooms need a noun, it moves down to [`model`].
 //!
-//! What is absent: [`plan`] does no I/O and reads no clock. Only [`settings`] reads the environment, only [`backend`]
+//! What is absent: [`plan`] and [`grant`] do no I/O and read no clock. A role's session has no object store, and no
+//! function that is not listed. Only [`settings`] reads the environment, only [`backend`]
 //! names AWS, only [`cli`] writes to the terminal, only [`engine`] starts thread pools. [`error`] holds no text that
 //! could be a cell, and a key leaves `saltlake_udfs::MaskKey` only inside a masking function.
 
