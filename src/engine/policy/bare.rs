@@ -81,9 +81,10 @@ mod tests {
     use super::*;
 
     /// As a policy hides the second of three cells.
-    fn hidden(array: &ArrayRef) -> ArrayRef {
+    fn hidden(array: impl Array + 'static) -> ArrayRef {
+        let array: ArrayRef = Arc::new(array);
         let hides = BooleanArray::from(vec![false, true, false]);
-        let hidden = nullif(array, &hides).unwrap();
+        let hidden = nullif(&array, &hides).unwrap();
         let bare = bare(&hidden).unwrap();
         assert_eq!(&bare, &hidden, "what is shown stays the same");
         bare
@@ -91,13 +92,13 @@ mod tests {
 
     #[test]
     fn a_hidden_number_is_zero_behind_its_null() {
-        let bare = hidden(&(Arc::new(Int32Array::from(vec![1, 77, 3])) as ArrayRef));
+        let bare = hidden(Int32Array::from(vec![1, 77, 3]));
         assert_eq!(bare.as_primitive::<Int32Type>().values(), &[1, 0, 3]);
     }
 
     #[test]
     fn a_hidden_text_leaves_no_bytes() {
-        let bare = hidden(&(Arc::new(StringArray::from(vec!["a", "secret", "c"])) as ArrayRef));
+        let bare = hidden(StringArray::from(vec!["a", "secret", "c"]));
         assert_eq!(bare.as_string::<i32>().value_data(), b"ac");
     }
 
@@ -105,14 +106,14 @@ mod tests {
     fn a_field_of_a_hidden_struct_is_null_too() {
         let zip: ArrayRef = Arc::new(StringArray::from(vec!["1", "2", "3"]));
         let fields = vec![Field::new("zip", DataType::Utf8, true)];
-        let bare = hidden(&(Arc::new(StructArray::new(fields.into(), vec![zip], None)) as ArrayRef));
+        let bare = hidden(StructArray::new(fields.into(), vec![zip], None));
         assert_eq!(bare.as_struct().column(0).as_string::<i32>(), &StringArray::from(vec![Some("1"), None, Some("3")]));
     }
 
     #[test]
     fn a_hidden_list_keeps_no_elements() {
         let lists = [vec![Some(1)], vec![Some(77), Some(78)], vec![Some(3)]].map(Some);
-        let bare = hidden(&(Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists)) as ArrayRef));
+        let bare = hidden(ListArray::from_iter_primitive::<Int32Type, _, _>(lists));
         assert_eq!(bare.as_list::<i32>().values().as_primitive::<Int32Type>().values(), &[1, 3]);
     }
 
