@@ -119,7 +119,8 @@ async fn policies(app: &App) -> Result<Policies> {
         roles.insert(name, all.tables_of(&role, &schemas));
     }
     let written_at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
-    let stored = Stored::new(written_at, &roles, live);
+    let mut stored = Stored::new(written_at, &roles, live);
+    stored.lake_formation = grants::is_live(settings);
     Ok(Policies { schemas, roles, full, grants: all, stored })
 }
 

@@ -35,7 +35,8 @@ impl Outside {
     pub(super) async fn of_sessions(app: &App) -> Result<Self> {
         let mut snapshot = files(app).await?;
         if is_live(app.settings()) {
-            let stored = stored(&app.engine.target().await?).await?.ok_or_else(|| {
+            let stored = stored(&app.engine.target().await?).await?.filter(|stored| stored.lake_formation);
+            let stored = stored.ok_or_else(|| {
                 Error::refused("no grants of Lake Formation are stored")
                     .hint("run `saltlake grant` as an administrator")
             })?;
@@ -129,7 +130,7 @@ pub(super) fn declared(settings: &Settings, role: &str) -> Vec<(String, Columns)
     rules.flat_map(|(pattern, rules)| rules.iter().map(|rule| (pattern.clone(), columns_of(&rule.columns)))).collect()
 }
 
-fn is_live(settings: &Settings) -> bool {
+pub(super) fn is_live(settings: &Settings) -> bool {
     settings.grants.sources.contains(&GrantsOrigin::LakeFormation)
 }
 

@@ -21,7 +21,7 @@ use super::{findings, output, records, run, workflow};
 use crate::engine::catalog::Database;
 use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::interruptible;
-use crate::engine::statement::{Statement, parse_script, relations_of, table_name};
+use crate::engine::statement::{Statement, relations_of, table_name};
 use crate::error::{Error, Result};
 use crate::model::TableName;
 
@@ -63,12 +63,10 @@ pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
     if args.format == Format::Parquet && args.output.is_none() {
         return Err(Error::usage("a Parquet result goes to a file").hint("add --output FILE"));
     }
-    let mut statements = parse_script(&text, "the query")?;
+    let desk = interruptible(Box::pin(Desk::open(app, &args.role))).await?;
+    let mut statements = desk.parsed(&text, "the query").await?;
     match (statements.pop(), statements.is_empty()) {
-        (Some(statement), true) => {
-            let desk = interruptible(Box::pin(Desk::open(app, &args.role))).await?;
-            Box::pin(desk.answer(&statement, args.format, args.output.as_ref())).await
-        }
+        (Some(statement), true) => Box::pin(desk.answer(&statement, args.format, args.output.as_ref())).await,
         (None, _) => Err(Error::usage("the query is empty")),
         (Some(_), false) => {
             Err(Error::usage("one query at a time").hint("put several into a file and use `saltlake run`"))

@@ -148,6 +148,20 @@ impl<'a> Desk<'a> {
         self.outside.is_some()
     }
 
+    /// Parses a script. A text that cannot be parsed is recorded as a statement that was not run.
+    ///
+    /// # Errors
+    /// Usage, naming `origin` and the line.
+    pub(super) async fn parsed(&self, text: &str, origin: &str) -> Result<Vec<Statement>> {
+        match parse_script(text, origin) {
+            Ok(statements) => Ok(statements),
+            Err(error) => {
+                let error = if self.is_granted() { error.with("code", &Said("42601")) } else { error };
+                self.recorded(text, async |_| Err(error)).await
+            }
+        }
+    }
+
     /// Answers one statement, and records it.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::workflow::{self, Run, Step, Work};
 use super::{output, query};
 use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::interruptible;
-use crate::engine::statement::{Statement, parse_script};
+use crate::engine::statement::Statement;
 use crate::engine::target::Target;
 use crate::error::{Error, Result};
 
@@ -36,12 +36,13 @@ pub(super) struct RunArgs {
 }
 
 pub(super) async fn run(args: &RunArgs, app: &App) -> Result<()> {
+    let desk = interruptible(Box::pin(Desk::open(app, &args.role))).await?;
     let mut statements = Vec::new();
     for file in &args.files {
         let (origin, text) = read(file).await?;
-        statements.extend(parse_script(&text, &origin)?.into_iter().map(|statement| (origin.clone(), statement)));
+        let parsed = desk.parsed(&text, &origin).await?;
+        statements.extend(parsed.into_iter().map(|statement| (origin.clone(), statement)));
     }
-    let desk = interruptible(Box::pin(Desk::open(app, &args.role))).await?;
     if desk.is_granted() {
         return Box::pin(as_role(&desk, statements)).await;
     }

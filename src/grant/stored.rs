@@ -24,7 +24,10 @@ pub struct Stored {
     pub written_at: String,
     /// Visible tables by role, sorted by name.
     pub roles: BTreeMap<String, Vec<StoredTable>>,
-    /// What they were made from.
+    /// Whether Lake Formation was asked. Without that, `snapshot` says nothing of it.
+    #[serde(default)]
+    pub lake_formation: bool,
+    /// What Lake Formation said.
     pub snapshot: Snapshot,
 }
 
@@ -108,7 +111,7 @@ impl Stored {
     /// Keeps policies by role.
     pub fn new(written_at: String, policies: &BTreeMap<String, Vec<TableAccess>>, snapshot: Snapshot) -> Self {
         let roles = policies.iter().map(|(role, accesses)| (role.clone(), sorted(accesses))).collect();
-        Self { version: STORED_VERSION, written_at, roles, snapshot }
+        Self { version: STORED_VERSION, written_at, roles, lake_formation: false, snapshot }
     }
 
     /// As JSON, a line per value, with a line break at the end.

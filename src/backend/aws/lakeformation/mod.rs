@@ -81,7 +81,9 @@ impl GrantSource for LakeFormation {
         let tags = databases(&calls, &tables, &mut reading).await?;
         let (known, unknown): (BTreeSet<_>, BTreeSet<_>) =
             tables.into_iter().partition(|table| tags.contains_key(table.database()));
-        unknown.into_iter().for_each(|table| reading.not_catalogued(table));
+        for table in unknown {
+            reading.not_catalogued(table);
+        }
         let tables = known;
         let asked: Vec<_> = tables.iter().map(|table| ask(&calls, table)).collect();
         let answers: Vec<_> = stream::iter(asked).buffered(TABLES_AT_A_TIME).try_collect().await?;
