@@ -38,6 +38,9 @@ pub(super) enum Side {
     B,
 }
 
+/// A city and a zip code.
+type Home = (Option<String>, Option<String>);
+
 #[derive(Clone, Debug, Default)]
 struct Customer {
     id: Option<i64>,
@@ -52,7 +55,7 @@ struct Customer {
     active: Option<bool>,
     seen: Option<i64>,
     tags: Option<Vec<Option<String>>>,
-    home: Option<(Option<String>, Option<String>)>,
+    home: Option<Home>,
     note: Option<String>,
     secret: Option<String>,
 }
@@ -193,7 +196,7 @@ fn encode(rows: &[Customer], group: usize) -> Vec<u8> {
     for row in rows {
         tags.append_option(row.tags.clone());
     }
-    let part = |of: fn(&(Option<String>, Option<String>)) -> &Option<String>| -> ArrayRef {
+    let part = |of: fn(&Home) -> &Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(|row| row.home.as_ref().and_then(|home| of(home).as_deref())).collect::<StringArray>())
     };
     let fields = ["city", "zip"].map(|name| Field::new(name, DataType::Utf8, true));
@@ -218,8 +221,11 @@ fn encode(rows: &[Customer], group: usize) -> Vec<u8> {
         .encode_in_groups(group)
 }
 
-/// A shop's orders: id, customer, total, day, status.
+/// An order: id, customer, total, day, status.
 type Order = (i64, Option<i64>, Option<f64>, i32, &'static str);
+
+/// A shop's folder, its orders, and how many stand in a row group.
+type Shop = (&'static str, Vec<Order>, usize);
 
 fn visible_order(number: i64, side: Side) -> Order {
     let status = ["paid", "open", "sent"][usize::try_from(number % 3).unwrap()];
@@ -233,7 +239,7 @@ fn visible_order(number: i64, side: Side) -> Order {
 }
 
 /// Orders by the shop's folder. Some shops are hidden, and some orders of the others.
-fn orders(side: Side) -> Vec<(&'static str, Vec<Order>, usize)> {
+fn orders(side: Side) -> Vec<Shop> {
     let hidden = |number: i64| match side {
         Side::A => (1000 + number, Some(10), Some(770_077.0), 18_000, "internal"),
         Side::B => {

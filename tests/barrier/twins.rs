@@ -14,7 +14,7 @@ use super::generate::Generator;
 use super::lakes::Side;
 use super::world::{FILTERS, Outcome, World, policies};
 
-/// How many statements an ordinary run tries.
+/// How many statements an ordinary run tries: planning one on both twins takes some 80 ms in an unoptimised build.
 const STATEMENTS: usize = 2_000;
 
 /// The seed of an ordinary run.
@@ -99,7 +99,7 @@ impl Report {
     }
 
     fn print(&self, seed: u64) {
-        let share = |count: usize| format!("{:.1} %", 100.0 * count as f64 / self.statements as f64);
+        let share = |count: usize| format!("{} %", count * 100 / self.statements);
         let count = |word: &str| self.words.get(word).copied().unwrap_or(0);
         println!("seed {seed}, {} statements: {:?}", self.statements, self.made);
         println!(
@@ -147,6 +147,12 @@ impl Twins {
             of_a.push(a);
             of_b.push(b);
         }
+        if sql.starts_with("EXPLAIN ") {
+            // Columns that only an ORDER BY needs stand in a plan in any order, and there are more orders than runs.
+            for outcome in of_a.iter_mut().chain(&mut of_b) {
+                outcome.rows = outcome.rows.iter().map(|plan| words_of(plan)).collect();
+            }
+        }
         !of_a.iter().any(|a| of_b.contains(a))
     }
 
@@ -164,6 +170,14 @@ impl Twins {
         }
         words.join(" ")
     }
+}
+
+/// The words of a plan in the order of the alphabet, without numbers.
+fn words_of(plan: &str) -> String {
+    let words = plan.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let mut words: Vec<&str> = words.filter(|word| !word.chars().all(|c| c.is_ascii_digit())).collect();
+    words.sort_unstable();
+    words.join(" ")
 }
 
 /// Runs statements on one thread.

@@ -90,15 +90,13 @@ impl World {
                 objects.put(&Path::parse(format!("raw/{key}")).unwrap(), payload).await.unwrap();
             }
         });
-        let mut overrides = Overrides::default();
-        overrides.set = [
+        let set = [
             &format!("lake.location=s3://{BUCKET}/raw/") as &str,
             "engine.threads=1",
             "keys.default.secret=secretsmanager:hidden",
             "keys.other.secret=secretsmanager:hidden",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        ];
+        let overrides = Overrides { set: set.map(str::to_owned).to_vec(), ..Overrides::default() };
         let environment = Environment::from_pairs([("AWS_REGION", "eu-west-1")]);
         let settings = Settings::load(&overrides, std::path::Path::new("/"), &environment).unwrap();
         let doors = Arc::new(Doors(objects));
@@ -336,12 +334,11 @@ pub(super) fn texts(batch: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default().with_null("~");
     let columns: Vec<_> =
         batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap()).collect();
-    let cell = |row: usize, index: usize| match batch.column(index).is_null(row) {
-        true => "~".to_owned(),
-        false => match columns[index].value(row).try_to_string() {
-            Ok(text) => text,
-            Err(_) => "unprintable".to_owned(),
-        },
+    let cell = |row: usize, index: usize| {
+        if batch.column(index).is_null(row) {
+            return "~".to_owned();
+        }
+        columns[index].value(row).try_to_string().unwrap_or_else(|_| "unprintable".to_owned())
     };
     let line = |row| (0..columns.len()).map(|index| cell(row, index)).collect::<Vec<_>>().join("|");
     (0..batch.num_rows()).map(line).collect()
