@@ -255,17 +255,19 @@ fn no_statement_tells_the_twins_apart() {
         differing.len(),
         differing[..differing.len().min(6)].join("\n\n")
     );
+    // A short run has not seen enough to be judged by shares.
+    if statements < STATEMENTS {
+        return;
+    }
     let share = |count: usize| count * 100 / report.statements;
     assert!(report.unsteady * 50 <= report.statements, "too many answers change from run to run");
     assert!(share(report.succeeded) >= 40, "too few statements succeed");
     assert!(share(report.with_rows) >= 30, "too few statements have rows");
     assert!(share(report.failed_at_run) >= 5, "too few statements fail while they run");
     assert!(report.types.len() >= 20, "too few types: {:?}", report.types);
-    if statements >= STATEMENTS {
-        let called = |name: &String| report.words.contains_key(name);
-        let missing: Vec<_> = functions().into_iter().filter(|name| !called(name)).collect();
-        assert!(missing.is_empty(), "functions that no statement called: {missing:?}");
-    }
+    let called = |name: &String| report.words.contains_key(name);
+    let missing: Vec<_> = functions().into_iter().filter(|name| !called(name)).collect();
+    assert!(missing.is_empty(), "functions that no statement called: {missing:?}");
 }
 
 #[test]
