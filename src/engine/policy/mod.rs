@@ -2,7 +2,7 @@
 //!
 //! A view would not do: the optimizer merges a user's predicate with the view's own and may run it first, on rows that
 //! the view hides, and then its errors tell what stands in them. So a [`PolicyTable`] is never inlined. It takes only
-//! [leak-proof](leakproof) predicates, plans the policy by itself, and hands the result out through [`fence::FenceExec`],
+//! leak-proof predicates, plans the policy by itself, and hands the result out through [`fence::FenceExec`],
 //! behind which no rule of the optimizer looks.
 //!
 //! INVARIANT: rows are filtered, then computed into what the role sees, before any expression of the user runs.

@@ -69,7 +69,7 @@ impl Destination {
     }
 
     /// Looks whether it may be written to, before anything is computed: `false` if its table exists and the statement
-    /// says IF NOT EXISTS. [`write`] looks again.
+    /// says IF NOT EXISTS. [`write()`] looks again.
     ///
     /// # Errors
     /// Refused if it meets what is not the role's, or is not empty.
