@@ -4,21 +4,32 @@
 //! keeps them.
 
 use std::collections::BTreeSet;
-use std::error::Error as _;
 
 use async_trait::async_trait;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_macie2::Client;
-use aws_sdk_macie2::config::http::HttpResponse;
-use aws_sdk_macie2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_macie2::types::{
     Cell, ClassificationDetails, ClassificationResult, CriterionAdditionalProperties, CustomDetection,
     DefaultDetection, Finding, FindingCriteria, Occurrences, ResourcesAffected,
 };
 use serde_json::{Value, json};
 
+use super::fault::Service;
 use crate::discover::LiveFindings;
 use crate::error::{Error, Result, Said};
+
+const MACIE: Service = Service {
+    unsigned: "no AWS credentials for Macie",
+    unreachable: "Macie cannot be reached",
+    denied: "access to Macie is denied",
+    throttled: "Macie throttles its callers",
+    rejected: "Macie does not accept the AWS credentials",
+    missing: "Macie does not answer as expected",
+    unexpected: "Macie does not answer as expected",
+    missing_hint: "run it again, or check `[aws] region` and `[aws.endpoints] macie2`",
+    denied_hint: "allow macie2:ListFindings and macie2:GetFindings to this identity, and check that Macie is enabled in \
+                  this region",
+    endpoint: "macie2",
+};
 
 /// The most ids that one `GetFindings` takes.
 const IDS_PER_CALL: usize = 50;
@@ -57,7 +68,7 @@ impl Macie {
         let mut token = None;
         loop {
             let call = self.client.list_findings().finding_criteria(criteria.clone()).set_next_token(token);
-            let page = call.send().await.map_err(|error| failed("ListFindings", &error))?;
+            let page = call.send().await.map_err(|error| MACIE.fault("ListFindings", &error))?;
             ids.extend(page.finding_ids.unwrap_or_default());
             token = page.next_token.filter(|token| !token.is_empty());
             match &token {
@@ -75,7 +86,7 @@ impl Macie {
 
     async fn get(&self, ids: &[String]) -> Result<Vec<Finding>> {
         let call = self.client.get_findings().set_finding_ids(Some(ids.to_vec()));
-        let findings = call.send().await.map_err(|error| failed("GetFindings", &error))?;
+        let findings = call.send().await.map_err(|error| MACIE.fault("GetFindings", &error))?;
         Ok(findings.findings.unwrap_or_default())
     }
 }
@@ -102,58 +113,6 @@ impl LiveFindings for Macie {
         }
         Ok(values)
     }
-}
-
-/// Says what failed and what to do, without the SDK's own text: it may quote requests.
-fn failed<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    let code = error.code().unwrap_or_default();
-    let (message, hint) = match error {
-        _ if lacks_credentials(error) => (
-            "no AWS credentials for Macie",
-            "log in (`aws sso login`), set AWS_PROFILE, or set `[aws] profile`; `aws sts get-caller-identity` tells who you are",
-        ),
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => {
-            ("Macie cannot be reached", "check the network, `[aws] region` and `[aws.endpoints] macie2`")
-        }
-        _ if code.contains("AccessDenied") => (
-            "access to Macie is denied",
-            "allow macie2:ListFindings and macie2:GetFindings to this identity, and check that Macie is enabled in this region",
-        ),
-        _ if code.contains("Throttl") || code.contains("TooManyRequests") => {
-            ("Macie throttles its callers", "run it again later: the call was repeated and stayed refused")
-        }
-        _ if ["ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClientToken", "InvalidAccessKey"]
-            .iter()
-            .any(|known| code.contains(known)) =>
-        {
-            ("Macie does not accept the AWS credentials", "log in again (`aws sso login`) or check `[aws] profile`")
-        }
-        _ => {
-            ("Macie does not answer as expected", "run it again, or check `[aws] region` and `[aws.endpoints] macie2`")
-        }
-    };
-    let mut told = Error::failed(message).with("operation", &Said(operation));
-    if !code.is_empty() {
-        told = told.with("code", &Said(code));
-    }
-    if let Some(response) = error.raw_response() {
-        told = told.with("HTTP status", &u64::from(response.status().as_u16()));
-    }
-    told.hint(hint)
-}
-
-fn lacks_credentials<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<CredentialsError>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
 }
 
 /// A finding as `aws macie2 get-findings` prints it, reduced to what stage 1 reads.

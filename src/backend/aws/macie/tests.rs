@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_macie2::config::retry::RetryConfig;
 use aws_sdk_macie2::config::{BehaviorVersion, Builder, Region};
 use tiny_http::{Header, Response, Server};
