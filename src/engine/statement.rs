@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use saltlake_udfs::KeyId;
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, ObjectNamePart, Statement as Ast, Value,
-    visit_expressions, visit_relations,
+    CreateTable, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, ObjectNamePart, Statement as Ast,
+    Value, visit_expressions, visit_relations,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -89,6 +89,18 @@ fn byte_offset(text: &str, location: Location) -> usize {
     }
     let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
     text.get(start..).and_then(|line| line.char_indices().nth(column)).map_or(text.len(), |(offset, _)| start + offset)
+}
+
+/// Whether CREATE TABLE says nothing but IF NOT EXISTS, a name, options and a query: no clause that its reader would pass
+/// over.
+pub fn is_plain(create: &CreateTable) -> bool {
+    let plain = Parser::parse_sql(&GenericDialect {}, "CREATE TABLE t AS SELECT 1").ok().and_then(|mut all| all.pop());
+    let Some(Ast::CreateTable(mut plain)) = plain else { return false };
+    plain.name.clone_from(&create.name);
+    plain.query.clone_from(&create.query);
+    plain.table_options.clone_from(&create.table_options);
+    plain.if_not_exists = create.if_not_exists;
+    plain == *create
 }
 
 /// The names of the keys that a statement's masking functions use.

@@ -1,10 +1,8 @@
 //! `CREATE TABLE … WITH (…) AS SELECT …` in Athena's spelling.
 
 use sqlparser::ast::{CreateTable, CreateTableOptions, Expr, Query, SqlOption, Statement as Ast, Value};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 
-use crate::engine::statement::table_name;
+use crate::engine::statement::{is_plain, table_name};
 use crate::engine::target::Target;
 use crate::error::{Error, Result, Said};
 use crate::model::{Location, TableName, folder_name};
@@ -83,15 +81,8 @@ pub fn read(ast: &Ast, sql: &str, target: &Target) -> Result<Option<CreateMasked
 
 /// Refuses every clause that is not read, since one that is left out in silence is not what its writer meant.
 fn reject_extras(create: &CreateTable, table: &TableName) -> Result<()> {
-    let plain = Parser::parse_sql(&GenericDialect {}, "CREATE TABLE t AS SELECT 1").ok().and_then(|mut all| all.pop());
-    if let Some(Ast::CreateTable(mut plain)) = plain {
-        plain.name.clone_from(&create.name);
-        plain.query.clone_from(&create.query);
-        plain.table_options.clone_from(&create.table_options);
-        (plain.if_not_exists, plain.or_replace) = (create.if_not_exists, create.or_replace);
-        if plain == *create {
-            return Ok(());
-        }
+    if is_plain(&CreateTable { or_replace: false, ..create.clone() }) {
+        return Ok(());
     }
     Err(Error::usage("CREATE TABLE here is CREATE [OR REPLACE] TABLE [IF NOT EXISTS] name [WITH (…)] AS SELECT …")
         .with("table", table)

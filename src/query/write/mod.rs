@@ -19,8 +19,6 @@ use std::path::Path;
 
 use datafusion::sql::parser::Statement;
 use sqlparser::ast::{CreateTable, CreateTableOptions, Ident, Query, SqlOption, Statement as Ast};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 
 pub use self::attempt::{Written, write};
 pub use self::options::{Compression, Format};
@@ -29,7 +27,7 @@ pub use self::workspace::workspace;
 use super::fault::coded;
 use super::gate::Kind;
 use crate::engine::Engine;
-use crate::engine::statement::table_name;
+use crate::engine::statement::{is_plain, table_name};
 use crate::error::{Error, Result, Said};
 use crate::model::{Location, TableName};
 
@@ -193,15 +191,8 @@ fn table_place(
 
 /// Refuses every clause that is not read, since one that is left out in silence is not what its writer meant.
 fn reject_extras(create: &CreateTable, table: &TableName) -> Result<()> {
-    let plain = Parser::parse_sql(&GenericDialect {}, "CREATE TABLE t AS SELECT 1").ok().and_then(|mut all| all.pop());
-    if let Some(Ast::CreateTable(mut plain)) = plain {
-        plain.name.clone_from(&create.name);
-        plain.query.clone_from(&create.query);
-        plain.table_options.clone_from(&create.table_options);
-        plain.if_not_exists = create.if_not_exists;
-        if plain == *create {
-            return Ok(());
-        }
+    if is_plain(create) {
+        return Ok(());
     }
     let clause = match create {
         CreateTable { or_replace: true, .. } => "OR REPLACE",
