@@ -13,6 +13,7 @@ use crate::grant::access::TableAccess;
 use crate::grant::evaluate::Grants;
 use crate::grant::filter::Predicate;
 use crate::grant::print::views;
+use crate::grant::settings::check_role;
 use crate::grant::stored::{Stored, drift, policy_version};
 use crate::model::{TableName, TableSchema};
 
@@ -113,8 +114,9 @@ async fn policies(app: &App) -> Result<Policies> {
             full.push(name);
             continue;
         }
+        let declared = grants::declared(settings, &name);
         for schema in &schemas {
-            grants::check_role(settings, &role, schema)?;
+            check_role(&role, &declared, schema)?;
         }
         roles.insert(name, all.tables_of(&role, &schemas));
     }

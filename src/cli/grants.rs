@@ -14,7 +14,7 @@ use crate::engine::target::Target;
 use crate::error::{Error, Result, Said};
 use crate::grant::document::Documents;
 use crate::grant::evaluate::Grants;
-use crate::grant::settings::{check_columns, settings_grants};
+use crate::grant::settings::settings_grants;
 use crate::grant::stored::Stored;
 use crate::grant::{Columns, GrantSource, Role, Snapshot, Unmanaged};
 use crate::model::{Location, TableName, TableSchema};
@@ -244,18 +244,4 @@ pub(super) async fn every_database(app: &App) -> Result<Vec<Database>> {
 /// Every role of the settings.
 pub(super) fn every_role(settings: &Settings) -> BTreeMap<String, Role> {
     settings.roles.iter().map(|(name, role)| (name.clone(), role_of(name, role))).collect()
-}
-
-/// What a role's settings say about a table has to fit it.
-///
-/// # Errors
-/// Refused if a mask or a column of `select` names a column that the table does not have.
-pub(super) fn check_role(settings: &Settings, role: &Role, schema: &TableSchema) -> Result<()> {
-    crate::grant::masks::check_masks(role, schema)?;
-    for (pattern, columns) in declared(settings, &role.name) {
-        if crate::grant::settings::is_meant(&pattern, &schema.name) {
-            check_columns(&role.name, &columns, schema)?;
-        }
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use super::app::App;
 use super::{grants, output};
 use crate::error::{Error, Result, Said};
+use crate::grant::settings::check_role;
 use crate::grant::why::explain;
 use crate::model::{TableName, TableSchema};
 
@@ -38,7 +39,7 @@ pub(super) async fn run(args: &WhyArgs, app: &App) -> Result<()> {
     let (schema, column) = find(&args.place, &schemas, &settings.masked.database)?;
     let names: Vec<TableName> = schemas.iter().map(|schema| schema.name.clone()).collect();
     let all = grants::Outside::of_sessions(app).await?.with_settings(settings, &names)?;
-    grants::check_role(settings, role, schema)?;
+    check_role(role, &grants::declared(settings, &role.name), schema)?;
     output::print(&explain(&all, role, schema, column).to_string())
 }
 

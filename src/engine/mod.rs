@@ -141,22 +141,14 @@ pub struct Engine {
 impl Engine {
     /// With the doors that a wing of the backend opens.
     pub fn new(settings: Settings, io: Handle, buckets: Arc<dyn Buckets>, secrets: Arc<dyn Secrets>) -> Result<Self> {
-        let memory = usize::try_from(settings.engine.memory_bytes).unwrap_or(usize::MAX);
-        let consumers = std::num::NonZeroUsize::MIN;
-        let pool = TrackConsumersPool::new(FairSpillPool::new(memory), consumers);
         let spill = match &settings.engine.spill_folder {
             Some(folder) => Some(SpillFolder::create(folder)?),
             // Few commands ever spill: the others do without.
             None => SpillFolder::create(&temporary_folder()).ok(),
         };
-        let mode = match &spill {
-            Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
-            None => DiskManagerMode::Disabled,
-        };
-        let builder = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(pool))
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
-        let resources = builder.build_arc().map_err(|error| fault::engine_fault(&error))?;
+        let resources = resources_within(settings.engine.memory_bytes, spill.as_ref())
+            .build_arc()
+            .map_err(|error| fault::engine_fault(&error))?;
         Ok(Self {
             settings,
             io,
@@ -355,15 +347,7 @@ impl Engine {
     /// If they cannot be set up.
     pub fn role_resources(&self, memory_bytes: Option<u64>) -> Result<Arc<RuntimeEnv>> {
         let bytes = memory_bytes.unwrap_or(self.settings.engine.memory_bytes);
-        let memory = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let pool = TrackConsumersPool::new(FairSpillPool::new(memory), std::num::NonZeroUsize::MIN);
-        let mode = match &self.spill {
-            Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
-            None => DiskManagerMode::Disabled,
-        };
-        RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(pool))
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
+        resources_within(bytes, self.spill.as_deref())
             .with_object_store_registry(Arc::new(NoStores))
             .build_arc()
             .map_err(|error| fault::engine_fault(&error))
@@ -435,6 +419,19 @@ impl Engine {
             .map(|mut warnings| std::mem::take(&mut *warnings).into_iter().collect())
             .unwrap_or_default()
     }
+}
+
+/// Memory up to a limit, and a folder to spill into, if there is one.
+fn resources_within(memory_bytes: u64, spill: Option<&SpillFolder>) -> RuntimeEnvBuilder {
+    let memory = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+    let pool = TrackConsumersPool::new(FairSpillPool::new(memory), std::num::NonZeroUsize::MIN);
+    let mode = match spill {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
+        None => DiskManagerMode::Disabled,
+    };
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
 }
 
 /// A registry that knows no object store.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::index::ALL_TABLES;
 use super::names::{Meaning, alike, column_meaning, names_table};
 use super::principal::own_principal;
-use super::{CellsFilter, Columns, Grant, Predicate, Resource, Tables};
+use super::{CellsFilter, Columns, Grant, Predicate, Resource, Role, Tables, check_masks};
 use crate::error::{Error, Result, Said};
 use crate::model::{TableName, TableSchema};
 
@@ -80,6 +80,17 @@ pub fn is_meant(pattern: &str, table: &TableName) -> bool {
     }
 }
 
+/// Compares what the settings say of a role with a table: its masks, and the columns that `select` names, by the pattern
+/// of their table.
+///
+/// # Errors
+/// [`crate::error::ErrorKind::Refused`] if one names a column that the table does not have.
+pub fn check_role(role: &Role, declared: &[(String, Columns)], schema: &TableSchema) -> Result<()> {
+    check_masks(role, schema)?;
+    let mut meant = declared.iter().filter(|(pattern, _)| is_meant(pattern, &schema.name));
+    meant.try_for_each(|(_, columns)| check_columns(&role.name, columns, schema))
+}
+
 /// Compares the columns that settings name with a table's own, so that a slip of the pen is not a column left visible.
 ///
 /// # Errors
@@ -106,7 +117,7 @@ mod tests {
 
     use super::super::evaluate::Grants;
     use super::super::tests::{customer, names, role, table, words};
-    use super::super::{Role, Snapshot, Unmanaged};
+    use super::super::{Snapshot, Unmanaged};
     use super::*;
     use crate::error::ErrorKind;
 

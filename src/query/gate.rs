@@ -28,18 +28,6 @@ pub enum Kind {
     Unload,
 }
 
-impl Kind {
-    /// Its name in the audit log.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Explain => "explain",
-            Self::Create => "create table",
-            Self::Unload => "unload",
-        }
-    }
-}
-
 /// Parses one statement with the engine's own parser, so that nothing is judged by another parser than the one that
 /// plans it, and says what it does.
 ///

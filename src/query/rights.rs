@@ -6,8 +6,7 @@ use super::tables::Rights;
 use crate::error::Result;
 use crate::grant::access::TableAccess;
 use crate::grant::evaluate::Grants;
-use crate::grant::masks::check_masks;
-use crate::grant::settings::{check_columns, is_meant};
+use crate::grant::settings::check_role;
 use crate::grant::stored::policy_version;
 use crate::grant::{Columns, Role};
 use crate::model::{TableName, TableSchema};
@@ -39,10 +38,7 @@ impl Rights for Granted {
         if schema.name.database() == self.workspace {
             return Ok(Some(TableAccess::everything(schema)));
         }
-        check_masks(&self.role, schema)?;
-        for (_, columns) in self.declared.iter().filter(|(pattern, _)| is_meant(pattern, &schema.name)) {
-            check_columns(&self.role.name, columns, schema)?;
-        }
+        check_role(&self.role, &self.declared, schema)?;
         Ok(self.grants.access(&self.role, schema))
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use super::convert::{expression, where_true};
 use super::session::Barrier;
 use crate::engine::catalog::Database;
-use crate::engine::policy::{Passed, Policy, PolicyColumn, PolicyTable};
+use crate::engine::policy::{Passed, Policy, PolicyColumn, PolicyTable, behind};
 use crate::engine::table::LakeTable;
 use crate::error::{Error, Result};
 use crate::grant::access::{ColumnAccess, TableAccess};
@@ -78,13 +78,8 @@ impl RoleDatabase {
             return Ok(None);
         }
         // The reason may name files, which are not the role's to know.
-        let unreadable = |error: Error| {
-            Error::new(error.kind(), "a table cannot be read")
-                .with("code", &crate::error::Said("58030"))
-                .with("table", &table_name)
-                .hint("an administrator is told the reason: `saltlake query` under a role with full access")
-        };
-        let Some(table) = self.database.open(name).await.map_err(unreadable)? else { return Ok(None) };
+        let opened = self.database.open(name).await.map_err(|error| behind(&table_name, &error))?;
+        let Some(table) = opened else { return Ok(None) };
         let Some(access) = self.shared.rights.access(&table.table_schema())? else { return Ok(None) };
         let version = self.shared.rights.version(&access);
         if let Ok(mut met) = self.shared.met.lock() {

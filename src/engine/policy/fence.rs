@@ -64,7 +64,7 @@ fn batch_bytes(batch: &RecordBatch) -> u64 {
 }
 
 /// An error behind the fence, as a role may hear it: that the table cannot be read, and of which kind the fault is.
-pub(super) fn behind(name: &TableName, fault: &Error) -> Error {
+pub fn behind(name: &TableName, fault: &Error) -> Error {
     Error::new(fault.kind(), "a table cannot be read")
         .with("code", &Said("58030"))
         .with("table", name)

@@ -29,7 +29,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 
 use self::fence::FenceExec;
-pub use self::fence::Passed;
+pub use self::fence::{Passed, behind};
 use self::leakproof::is_leakproof;
 use self::plain::plain;
 use super::fault::engine_fault;
