@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod discover;
 mod findings;
+mod formats;
 mod functions;
 mod grant;
 mod grants;

@@ -57,6 +57,15 @@ pub(super) fn is_watched() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// How many columns standard output has, if it is a screen.
+pub(super) fn screen_width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    // A terminal that does not know its size is taken for an old one.
+    Some(terminal_size::terminal_size_of(std::io::stdout()).map_or(80, |(width, _)| usize::from(width.0).max(1)))
+}
+
 /// An output error in our words. A reader that went away ends the program quietly.
 pub(super) fn fault(error: &std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
