@@ -3,9 +3,6 @@
 use std::io::{IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::RecordBatch;
-use arrow::util::display::FormatOptions;
-use arrow::util::pretty::pretty_format_batches_with_options;
 use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -83,6 +80,11 @@ fn painted(text: &str, code: &str) -> String {
     if is_watched() && !no_color() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
+/// Text for standard error that may be passed over.
+pub(super) fn dimmed(text: &str) -> String {
+    painted(text, "2")
+}
+
 /// Prints an error: what, where, what next.
 pub(super) fn print_error(error: &Error) {
     let label = match error.kind() {
@@ -101,14 +103,6 @@ pub(super) fn print_error(error: &Error) {
 /// Prints a warning.
 pub(super) fn print_warning(text: &str) {
     note(&format!("{}: {text}", painted("warning", "1;33")));
-}
-
-/// Prints batches as a table.
-pub(super) fn table(batches: &[RecordBatch]) -> Result<String> {
-    let options = FormatOptions::default().with_null("NULL");
-    let table = pretty_format_batches_with_options(batches, &options)
-        .map_err(|_| Error::failed("a result cannot be shown as a table").hint("try --format json"))?;
-    Ok(format!("{table}\n"))
 }
 
 /// Whether only saltlake's own lines are logged.

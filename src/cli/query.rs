@@ -2,23 +2,18 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use async_trait::async_trait;
 use clap::Args;
-use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 
 use super::app::App;
-use super::audit::Entry;
+use super::desk::{Desk, Reader, Rows};
 pub(super) use super::formats::Format;
-use super::formats::Look;
-use super::role::{Desk, RoleArgs};
-use super::{findings, formats, output, records, run, workflow};
-use crate::engine::catalog::Database;
-use crate::engine::fault::{engine_fault, planning_fault};
+use super::formats::{self, Look};
+use super::output;
+use super::role::RoleArgs;
 use crate::engine::interruptible;
-use crate::engine::statement::{Statement, relations_of, table_name};
 use crate::error::{Error, Result};
-use crate::model::TableName;
 use crate::settings::no_color;
 
 /// Answer one SQL query over the raw and masked tables, and over saltlake.findings
@@ -41,11 +36,13 @@ pub(super) struct QueryArgs {
 
 pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
     let text = if args.sql == "-" { output::read_stdin_text().await? } else { args.sql.clone() };
-    args.format.check_place(args.output.as_deref())?;
+    args.format.check_output(args.output.as_ref())?;
     let desk = interruptible(Box::pin(Desk::open(app, &args.role))).await?;
     let mut statements = desk.parsed(&text, "the query").await?;
     match (statements.pop(), statements.is_empty()) {
-        (Some(statement), true) => Box::pin(desk.answer(&statement, args.format, args.output.as_ref())).await,
+        (Some(statement), true) => {
+            Box::pin(desk.answer(&statement, &mut Printer::new(args.format, args.output.as_ref()))).await
+        }
         (None, _) => Err(Error::usage("the query is empty")),
         (Some(_), false) => {
             Err(Error::usage("one query at a time").hint("put several into a file and use `saltlake run`"))
@@ -53,111 +50,47 @@ pub(super) async fn run(args: &QueryArgs, app: &App) -> Result<()> {
     }
 }
 
-/// Runs a query and writes its result.
-pub(super) async fn answer(
-    app: &App,
-    statement: &Statement,
+/// Prints answers, or writes them to a file.
+pub(super) struct Printer<'a> {
     format: Format,
-    file: Option<&PathBuf>,
-    entry: &mut Entry,
-) -> Result<()> {
-    entry.tables = relations(app, statement).iter().map(ToString::to_string).collect();
-    workflow::load_query_keys(app, statement).await?;
-    let databases = databases(app, statement).await?;
-    match Box::pin(print_answer(app, &databases, statement, format, file, entry)).await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(databases.name_file(app, statement, error).await),
+    file: Option<&'a PathBuf>,
+}
+
+impl<'a> Printer<'a> {
+    pub(super) fn new(format: Format, file: Option<&'a PathBuf>) -> Self {
+        Self { format, file }
+    }
+
+    /// A table on standard output.
+    pub(super) fn table() -> Self {
+        Self::new(Format::Table, None)
     }
 }
 
-async fn print_answer(
-    app: &App,
-    databases: &Databases,
-    statement: &Statement,
-    format: Format,
-    file: Option<&PathBuf>,
-    entry: &Entry,
-) -> Result<()> {
-    let stream = Box::pin(execute(app, databases, statement)).await?;
-    write_answer(entry.counted(stream), format, file).await
-}
-
-/// Writes rows to standard output, or whole to a file.
-pub(super) async fn write_answer(
-    stream: SendableRecordBatchStream,
-    format: Format,
-    file: Option<&PathBuf>,
-) -> Result<()> {
-    match file {
-        None => {
-            let screen = |width| Look { color: !no_color(), ..Look::screen(width) };
-            let look = output::screen_width().map_or_else(Look::pipe, screen);
-            let mut out = output::stdout_unlocked();
-            formats::write(stream, format, &look, &mut out).await?;
-            out.flush().map_err(|error| super::output_fault(&error))
-        }
-        Some(path) => formats::write_file(stream, format, &Look::pipe(), path).await.map(|_| ()),
-    }
-}
-
-/// What a statement can read.
-struct Databases {
-    raw: Arc<Database>,
-    masked: Arc<Database>,
-}
-
-impl Databases {
-    /// Adds the file to an error about what a file holds.
-    async fn name_file(&self, app: &App, statement: &Statement, error: Error) -> Error {
-        let settings = app.settings();
-        let relations = relations(app, statement);
-        let tables = |database: &str| {
-            let here: Vec<_> = relations.iter().filter(|name| name.database() == database).collect();
-            here.into_iter().map(TableName::table).collect::<Vec<_>>()
+#[async_trait(?Send)]
+impl Reader for Printer<'_> {
+    async fn rows(&mut self, rows: Rows) -> Result<()> {
+        let screen = output::screen_width().filter(|_| self.file.is_none());
+        let look = screen.map_or_else(Look::pipe, |width| Look { color: !no_color(), ..Look::screen(width) });
+        // In a file or a pipe, a table's columns have their own names and no more.
+        let marked = screen.is_some() || matches!(self.format, Format::Markdown | Format::Html);
+        let look = if marked { Look { masked: rows.masked, ..look } } else { look };
+        let shown = match self.file {
+            Some(path) => formats::write_file(rows.stream, self.format, &look, path).await?,
+            None => {
+                let mut out = output::stdout_unlocked();
+                let shown = formats::write(rows.stream, self.format, &look, &mut out).await?;
+                out.flush().map_err(|error| super::output_fault(&error))?;
+                shown
+            }
         };
-        let error = self.raw.name_file(error, tables(&settings.lake.database)).await;
-        self.masked.name_file(error, tables(&settings.masked.database)).await
+        if shown.cut && screen.is_none() && self.format == Format::Table {
+            output::print_warning("cells were cut to the width of the first rows; --format csv writes them whole");
+        }
+        Ok(())
     }
-}
 
-fn relations(app: &App, statement: &Statement) -> Vec<TableName> {
-    let names = relations_of(&statement.ast);
-    names.iter().filter_map(|name| table_name(name, &app.settings().masked.database)).collect()
-}
-
-/// Lists the databases that a statement names. `SELECT 1` needs no lake.
-async fn databases(app: &App, statement: &Statement) -> Result<Databases> {
-    let settings = app.settings();
-    let relations = relations(app, statement);
-    let everything = relations.iter().any(|name| name.database() == "information_schema")
-        || matches!(statement.ast, sqlparser::ast::Statement::ShowTables { .. });
-    let names = |database: &str| everything || relations.iter().any(|name| name.database() == database);
-    let nothing = || Database::new(std::collections::BTreeMap::new(), false, app.engine.reader());
-    let raw = if names(&settings.lake.database) || workflow::reads_findings(statement) {
-        app.engine.raw().await?
-    } else {
-        nothing()
-    };
-    let masked = if names(&settings.masked.database) && settings.masked.location.is_some() {
-        let target = app.engine.target().await?;
-        app.engine.masked(&target, target.current().await?.as_ref())?
-    } else {
-        nothing()
-    };
-    Ok(Databases { raw: Arc::new(raw), masked: Arc::new(masked) })
-}
-
-async fn execute(app: &App, databases: &Databases, statement: &Statement) -> Result<SendableRecordBatchStream> {
-    let context = workflow::session(app, &databases.raw, Arc::clone(&databases.masked) as _)?;
-    let mut own = workflow::OwnTables::default();
-    if workflow::reads_findings(statement) {
-        let (found, _) = findings::gather(app, &databases.raw).await?;
-        own.findings(&found)?;
+    fn said(&mut self, text: &str) -> Result<()> {
+        output::print(&format!("{text}\n"))
     }
-    records::add(app, &relations(app, statement), &mut own).await?;
-    own.register(&context)?;
-    let frame = context.sql_with_options(&statement.text, run::reading_only()).await;
-    let plan = frame.map_err(|error| planning_fault(&error))?.create_physical_plan().await;
-    let plan = plan.map_err(|error| planning_fault(&error))?;
-    execute_stream(plan, context.task_ctx()).map_err(|error| engine_fault(&error))
 }

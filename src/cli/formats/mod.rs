@@ -19,7 +19,7 @@ mod tests;
 mod vertical;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use clap::ValueEnum;
@@ -65,7 +65,7 @@ impl Format {
     ///
     /// # Errors
     /// Usage.
-    pub(super) fn check_place(self, file: Option<&Path>) -> Result<()> {
+    pub(super) fn check_output(self, file: Option<&PathBuf>) -> Result<()> {
         let message = match self {
             Self::Parquet => "a Parquet result goes to a file",
             Self::Arrow => "an Arrow result goes to a file",
@@ -165,7 +165,7 @@ pub(super) async fn write_file(
 }
 
 /// A file that goes unless it was renamed: also when its query is given up in the middle.
-struct Unfinished(std::path::PathBuf);
+struct Unfinished(PathBuf);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
