@@ -24,6 +24,7 @@ mod barrier;
 mod cloud;
 mod contracts;
 mod docs;
+mod formats;
 mod house_rules;
 mod kept;
 mod kill;
