@@ -4,11 +4,13 @@
 //! error that names it. None is skipped in silence, since its rows would be lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use percent_encoding::percent_decode_str;
 
+use super::declared::Declared;
 use super::store::Store;
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
@@ -43,6 +45,8 @@ pub struct TableFiles {
     pub partition_columns: Vec<String>,
     /// The objects, in name order.
     pub files: Vec<LakeFile>,
+    /// The columns, if they were declared rather than found.
+    pub declared: Option<Arc<Declared>>,
 }
 
 impl TableFiles {
@@ -65,6 +69,7 @@ impl TableFiles {
             csv_header: true,
             partition_columns: Vec::new(),
             files: Vec::new(),
+            declared: None,
         };
         let mut first: Option<String> = None;
         for meta in objects {

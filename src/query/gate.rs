@@ -4,11 +4,12 @@ use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::{DFParser, Statement};
-use sqlparser::ast::{SetExpr, Statement as Ast};
+use sqlparser::ast::{ObjectType, Query, SetExpr, Statement as Ast};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::fault::coded;
+use crate::engine::statement::own_spelling;
 use crate::error::{Error, Result, Said};
 
 /// How many operators and words a statement may hold: what stands one inside the other, or one behind the other in an
@@ -26,6 +27,39 @@ pub enum Kind {
     Create,
     /// UNLOAD (…) TO.
     Unload,
+    /// INSERT INTO.
+    Insert,
+    /// DROP TABLE, DROP VIEW.
+    Drop,
+    /// CREATE VIEW.
+    View,
+    /// CREATE EXTERNAL TABLE.
+    External,
+    /// A SHOW that [`show`](super::show) answers by a query of the information schema.
+    Show,
+    /// PREPARE, EXECUTE, DEALLOCATE.
+    Prepared,
+}
+
+/// Judges a query that is stored rather than answered.
+///
+/// # Errors
+/// Refused if it does more than read.
+pub(super) fn check_query(query: &Query) -> Result<()> {
+    if is_reading(&query.body) {
+        return Ok(());
+    }
+    Err(coded(Error::refused("a view may only read"), "42501"))
+}
+
+/// Judges a statement that is parsed already: that of EXECUTE, its parameters filled in.
+///
+/// # Errors
+/// Refused if a role may not run it.
+pub fn gate_parsed(ast: Ast) -> Result<(Statement, Kind)> {
+    let statement = Statement::Statement(Box::new(ast));
+    let kind = kind_of(&statement).ok_or_else(|| refusal(&statement))?;
+    Ok((statement, kind))
 }
 
 /// Parses one statement with the engine's own parser, so that nothing is judged by another parser than the one that
@@ -35,6 +69,9 @@ pub enum Kind {
 /// Usage if it cannot be parsed or is not one statement; refused if a role may not run it, or if it is too long.
 pub fn gate(text: &str) -> Result<(Statement, Kind)> {
     check_length(text)?;
+    if let Some(ast) = own_spelling(text).map_err(|error| coded(error, "42601"))? {
+        return gate_parsed(ast);
+    }
     let parsed = DFParser::parse_sql_with_dialect(text, &GenericDialect {});
     let mut statements = parsed.map_err(|error| super::role_planning_fault(&error))?;
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
@@ -90,9 +127,17 @@ fn kind_of(statement: &Statement) -> Option<Kind> {
 fn kind_of_ast(ast: &Ast) -> Option<Kind> {
     match ast {
         Ast::Query(query) => is_reading(&query.body).then_some(Kind::Read),
+        ast if super::show::is_one(ast) => Some(Kind::Show),
         Ast::ShowTables { .. } | Ast::ShowColumns { .. } | Ast::ShowFunctions { .. } | Ast::ExplainTable { .. } => {
             Some(Kind::Read)
         }
+        Ast::CreateView(_) => Some(Kind::View),
+        Ast::CreateTable(create) if create.external => Some(Kind::External),
+        Ast::Insert(insert) if insert.source.as_ref().is_some_and(|query| is_reading(&query.body)) => {
+            Some(Kind::Insert)
+        }
+        Ast::Drop { object_type: ObjectType::Table | ObjectType::View, .. } => Some(Kind::Drop),
+        Ast::Prepare { .. } | Ast::Execute { .. } | Ast::Deallocate { .. } => Some(Kind::Prepared),
         Ast::CreateTable(create) if create.query.is_some() => Some(Kind::Create),
         Ast::Unload { query: Some(_), .. } => Some(Kind::Unload),
         _ => None,
@@ -114,8 +159,8 @@ fn refusal(statement: &Statement) -> Error {
     let text = statement.to_string();
     let first: String = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_uppercase();
     coded(Error::refused("a role may not run this statement"), "42501").with("statement", &Said(&first)).hint(
-        "a role may run SELECT, EXPLAIN (in its plain form), SHOW TABLES, SHOW COLUMNS, DESCRIBE, and CREATE TABLE AS \
-             and UNLOAD into its own locations",
+        "a role may run SELECT, EXPLAIN (in its plain form), SHOW, DESCRIBE, PREPARE and EXECUTE, and in its own \
+             locations CREATE TABLE AS, INSERT INTO, CREATE VIEW, CREATE EXTERNAL TABLE, DROP and UNLOAD",
     )
 }
 

@@ -13,14 +13,17 @@ mod convert;
 mod fault;
 pub mod functions;
 mod gate;
+pub mod prepared;
 pub mod redact;
 mod rights;
 mod session;
+pub mod show;
 mod tables;
+pub mod workspace;
 pub mod write;
 
 pub use self::fault::{role_fault, role_planning_fault};
-pub use self::gate::{Kind, gate};
+pub use self::gate::{Kind, gate, gate_parsed};
 pub use self::rights::Granted;
 pub use self::session::{Answer, Barrier, Limits, Planned, RoleSession};
 pub use self::tables::Rights;

@@ -25,8 +25,8 @@ use tokio::time::Instant;
 use super::fault::{coded, role_fault, role_planning_fault};
 use super::functions;
 use super::gate::{Kind, check_plan, gate};
-use super::tables::Rights;
-use super::tables::{RoleDatabase, RoleInformation, Shared};
+use super::tables::{Rights, RoleDatabase, RoleInformation, Shared};
+use super::workspace::{View, plan_view};
 use crate::engine::catalog::Database;
 use crate::engine::fault::external;
 use crate::engine::policy::Passed;
@@ -100,6 +100,7 @@ impl RoleSession {
             passed: Arc::new(Passed::default()),
             barrier,
             met: Lock::new(BTreeMap::new()),
+            views: Lock::new(BTreeMap::new()),
         });
         let catalogs: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
         let catalog = Arc::new(MemoryCatalogProvider::new());
@@ -143,6 +144,45 @@ impl RoleSession {
     pub fn policy_version(&self) -> String {
         let met = self.shared.met.lock().map(|met| met.values().cloned().collect::<Vec<_>>()).unwrap_or_default();
         met.join(",")
+    }
+
+    /// Plans views from the session's own tables, each behind those that it reads. With `every`, one that the role cannot
+    /// read is left out, since nobody asked for it by name.
+    ///
+    /// # Errors
+    /// As the planner, of a view that was asked for; failed at the time limit.
+    pub async fn add_views(&self, views: &[View], every: bool) -> Result<()> {
+        let deadline = self.limits.time.map(|time| Instant::now() + time);
+        for view in views {
+            let (context, view_of) = (self.context.clone(), view.clone());
+            let mut task = JoinSet::new();
+            task.spawn(async move { Box::pin(plan_view(&context.state(), &view_of, role_planning_fault)).await });
+            let planned = match within(deadline, task.join_next()).await? {
+                Some(Ok(planned)) => planned,
+                _ => Err(coded(Error::failed("the statement could not be planned"), "XX000")),
+            };
+            match planned {
+                Ok(planned) => {
+                    if let Ok(mut views) = self.shared.views.lock() {
+                        views.insert(view.name.clone(), planned);
+                    }
+                }
+                Err(_) if every => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of a table as the role sees them; `None` if it sees none.
+    ///
+    /// # Errors
+    /// If the table cannot be opened.
+    pub async fn columns(&self, table: &TableName) -> Result<Option<SchemaRef>> {
+        let schema = self.context.catalog(CATALOG).and_then(|catalog| catalog.schema(table.database()));
+        let Some(schema) = schema else { return Ok(None) };
+        let found = schema.table(table.table()).await.map_err(|error| role_planning_fault(&error))?;
+        Ok(found.map(|table| table.schema()))
     }
 
     /// Parses, judges and plans a statement.

@@ -1,7 +1,7 @@
-//! CREATE TABLE … AS and UNLOAD of a role: the rows that its query gives it, as files in its own locations.
+//! CREATE TABLE … AS, INSERT INTO and UNLOAD: the rows of a query, as files in the session's own locations.
 //!
-//! In: a statement that [`gate`](super::gate) let through, the role's locations, the rows of the inner query under the
-//! role's rights. Out: one file, or nothing.
+//! In: a statement that [`gate`](super::gate) let through, the locations, the rows of the inner query under the session's
+//! rights. Out: one file, one for each partition, or nothing.
 //!
 //! INVARIANT: what is written lies inside one of the role's locations, and never meets the lake, the masked location or
 //! the spill folder, whatever the role's locations say.
@@ -9,21 +9,31 @@
 
 mod attempt;
 mod bucket;
+mod drop;
 mod encode;
 mod folder;
+mod insert;
+mod layout;
 mod options;
-mod place;
-mod workspace;
+pub(in crate::query) mod place;
+mod staged;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use datafusion::sql::parser::Statement;
-use sqlparser::ast::{CreateTable, CreateTableOptions, Ident, Query, SqlOption, Statement as Ast};
+use sqlparser::ast::{
+    CreateTable, CreateTableOptions, Expr, Ident, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, SetExpr,
+    SqlOption, Statement as Ast,
+};
 
 pub use self::attempt::{Written, write};
+pub use self::drop::drop_table;
+pub use self::insert::insert;
+use self::layout::Table;
 pub use self::options::{Compression, Format};
 use self::options::{Options, fault};
-pub use self::workspace::workspace;
+pub use super::workspace::workspace;
 use super::fault::coded;
 use super::gate::Kind;
 use crate::engine::Engine;
@@ -37,7 +47,11 @@ pub struct Destination {
     location: Location,
     format: Format,
     compression: Compression,
+    delimiter: u8,
+    partitioned_by: Vec<String>,
     table: Option<TableName>,
+    /// The table that rows are added to.
+    into: Option<Arc<Table>>,
     /// Where else a table of the name would stand.
     namesakes: Vec<Location>,
     if_not_exists: bool,
@@ -61,7 +75,7 @@ impl Destination {
         self.compression
     }
 
-    /// The table that is created; `None` for UNLOAD.
+    /// The table that is created or added to; `None` for UNLOAD.
     pub fn table(&self) -> Option<&TableName> {
         self.table.as_ref()
     }
@@ -90,7 +104,7 @@ pub fn split(
     base: &Path,
 ) -> Result<(Statement, Destination)> {
     let Statement::Statement(ast) = statement else { return Err(no_write()) };
-    let (query, destination) = match (*ast, kind) {
+    let (mut query, destination) = match (*ast, kind) {
         (Ast::Unload { query: Some(query), query_text: None, to, auth, with, options }, Kind::Unload) => {
             if auth.is_some() || !options.is_empty() {
                 let first = options.first().map_or_else(|| "IAM_ROLE".to_owned(), ToString::to_string);
@@ -101,7 +115,29 @@ pub fn split(
         (Ast::CreateTable(create), Kind::Create) => create_table(create, locations, workspace, base)?,
         _ => return Err(no_write()),
     };
+    if !destination.partitioned_by.is_empty() {
+        let columns = destination.partitioned_by.iter();
+        query = ordered(query, columns.map(|name| Expr::Identifier(Ident::with_quote('"', name))).collect());
+    }
     Ok((Statement::Statement(Box::new(Ast::Query(query))), destination))
+}
+
+/// A query whose rows come sorted, so that one file is open at a time, however many folders there are. The sort spills.
+fn ordered(query: Box<Query>, by: Vec<Expr>) -> Box<Query> {
+    let sorted = |expr| OrderByExpr { expr, options: OrderByOptions::default(), with_fill: None };
+    let kind = OrderByKind::Expressions(by.into_iter().map(sorted).collect());
+    Box::new(Query {
+        with: None,
+        body: Box::new(SetExpr::Query(query)),
+        order_by: Some(OrderBy { kind, interpolate: None }),
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    })
 }
 
 fn no_write() -> Error {
@@ -121,7 +157,10 @@ fn unload(to: &Ident, with: &[SqlOption], locations: &[Location], base: &Path) -
         location,
         format: options.format(),
         compression: options.compression(),
+        delimiter: options.delimiter(),
+        partitioned_by: options.partitioned_by.clone().unwrap_or_default(),
         table: None,
+        into: None,
         namesakes: Vec::new(),
         if_not_exists: false,
         locations: locations.to_vec(),
@@ -162,7 +201,10 @@ fn create_table(
         location,
         format: options.format(),
         compression: options.compression(),
+        delimiter: options.delimiter(),
+        partitioned_by: options.partitioned_by.clone().unwrap_or_default(),
         table: Some(table),
+        into: None,
         namesakes,
         if_not_exists: create.if_not_exists,
         locations: locations.to_vec(),
