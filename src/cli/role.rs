@@ -223,6 +223,7 @@ impl GrantedDesk<'_> {
                 .await
             }
             Kind::Create | Kind::Unload => self.write(statement, parsed, kind, entry).await,
+            _ => Err(Error::refused("a role may not run this statement").with("code", &Said("42501"))),
         }
     }
 

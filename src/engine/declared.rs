@@ -118,9 +118,9 @@ impl Declared {
 
 fn find<'a>(schema: &'a Schema, name: &str) -> Option<(usize, &'a Field)> {
     let fields = || schema.fields().iter().map(AsRef::as_ref).enumerate();
-    fields().find(|(_, field)| field.name() == name).or_else(|| {
-        fields().find(|(_, field)| field.name().eq_ignore_ascii_case(name))
-    })
+    fields()
+        .find(|(_, field)| field.name() == name)
+        .or_else(|| fields().find(|(_, field)| field.name().eq_ignore_ascii_case(name)))
 }
 
 /// NULL where the text is Hive's mark of it.

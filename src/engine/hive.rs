@@ -149,8 +149,7 @@ impl Clauses {
 
     /// The format of the files, and the layout of text.
     fn layout(&self) -> Result<(TableFormat, TextLayout)> {
-        let mut text =
-            TextLayout { delimiter: 1, quote: None, escape: None, header: self.header()?, hive_null: true };
+        let mut text = TextLayout { delimiter: 1, quote: None, escape: None, header: self.header()?, hive_null: true };
         let format = match &self.row_format {
             None => match self.stored {
                 Some(Stored::Parquet) => TableFormat::Parquet,
@@ -398,7 +397,11 @@ impl Cursor {
         let mut parts: Vec<Ident> = Vec::new();
         loop {
             let word = self.word().ok_or_else(|| self.unexpected("a name"))?;
-            parts.push(Ident { value: word.value, quote_style: word.quote_style, span: sqlparser::tokenizer::Span::empty() });
+            parts.push(Ident {
+                value: word.value,
+                quote_style: word.quote_style,
+                span: sqlparser::tokenizer::Span::empty(),
+            });
             if !self.take(&Token::Period) {
                 return Ok(ObjectName::from(parts));
             }
@@ -528,7 +531,9 @@ impl Cursor {
         };
         let fits = (1..=38).contains(&precision) && scale <= precision;
         let scale = i8::try_from(scale).ok().filter(|_| fits);
-        scale.map(|scale| DataType::Decimal128(precision, scale)).ok_or_else(|| fault("no such decimal", "decimal(38, 18)"))
+        scale
+            .map(|scale| DataType::Decimal128(precision, scale))
+            .ok_or_else(|| fault("no such decimal", "decimal(38, 18)"))
     }
 
     /// `(10, 2)`, if it is there.
@@ -565,7 +570,9 @@ pub fn type_name(data_type: &DataType) -> String {
         D::Date32 | D::Date64 => "date".to_owned(),
         D::Timestamp(..) => "timestamp".to_owned(),
         D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => "binary".to_owned(),
-        D::Decimal32(p, s) | D::Decimal64(p, s) | D::Decimal128(p, s) | D::Decimal256(p, s) => format!("decimal({p},{s})"),
+        D::Decimal32(p, s) | D::Decimal64(p, s) | D::Decimal128(p, s) | D::Decimal256(p, s) => {
+            format!("decimal({p},{s})")
+        }
         D::List(item) | D::LargeList(item) | D::FixedSizeList(item, _) | D::ListView(item) | D::LargeListView(item) => {
             format!("array<{}>", type_name(item.data_type()))
         }

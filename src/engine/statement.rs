@@ -12,9 +12,9 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::CATALOG;
 use super::hive::{self, ExternalTable};
 use super::spelling::{self, Spelling};
-use super::CATALOG;
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
 
@@ -106,7 +106,8 @@ pub fn own_spelling(text: &str) -> Result<Option<Ast>> {
 pub fn external_table(text: &str) -> Result<ExternalTable> {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
     let tokens = tokens.map_err(|_| Error::usage("the SQL text cannot be read"))?;
-    let solid = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon | Token::EOF));
+    let solid =
+        tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon | Token::EOF));
     hive::external_table(solid.collect())
 }
 

@@ -41,7 +41,9 @@ pub fn is_one(ast: &Ast) -> bool {
     match ast {
         Ast::ShowVariable { variable } => is_partitions(variable),
         Ast::ShowDatabases { .. } | Ast::ShowSchemas { .. } | Ast::ShowViews { materialized: false, .. } => true,
-        Ast::ShowTables { show_options, .. } => show_options.show_in.is_some() || show_options.filter_position.is_some(),
+        Ast::ShowTables { show_options, .. } => {
+            show_options.show_in.is_some() || show_options.filter_position.is_some()
+        }
         Ast::ShowCreate { obj_type, .. } => matches!(obj_type, ShowCreateObject::Table | ShowCreateObject::View),
         _ => false,
     }
@@ -72,12 +74,18 @@ pub fn read(ast: &Ast, default_database: &str) -> Result<Show> {
             }
             Ok(Show::Query(databases(condition(show_options, "schema_name")?.as_deref())))
         }
-        Ast::ShowTables { show_options, terse: false, history: false, extended: false, full: false, external: false } => {
-            tables(show_options, "table_name", "", "table_schema, table_name, table_type").map(Show::Query)
-        }
+        Ast::ShowTables {
+            show_options,
+            terse: false,
+            history: false,
+            extended: false,
+            full: false,
+            external: false,
+        } => tables(show_options, "table_name", "", "table_schema, table_name, table_type").map(Show::Query),
         Ast::ShowViews { show_options, terse: false, materialized: false } => {
             let views = "AND table_type = 'VIEW'";
-            tables(show_options, "table_name", views, "table_schema AS view_schema, table_name AS view_name").map(Show::Query)
+            tables(show_options, "table_name", views, "table_schema AS view_schema, table_name AS view_name")
+                .map(Show::Query)
         }
         Ast::ShowCreate { obj_type: ShowCreateObject::Table, obj_name } => named(obj_name).map(Show::CreateTable),
         Ast::ShowCreate { obj_type: ShowCreateObject::View, obj_name } => named(obj_name).map(Show::CreateView),
@@ -101,9 +109,8 @@ fn databases(condition: Option<&str>) -> String {
 }
 
 fn tables(options: &ShowStatementOptions, column: &str, only: &str, shown: &str) -> Result<String> {
-    let mut text = format!(
-        "SELECT {shown} FROM information_schema.tables WHERE table_schema <> 'information_schema' {only}"
-    );
+    let mut text =
+        format!("SELECT {shown} FROM information_schema.tables WHERE table_schema <> 'information_schema' {only}");
     if let Some(database) = options.show_in.as_ref().map(database).transpose()? {
         text.push_str(&format!(" AND table_schema = {}", quoted(&database)));
     }
@@ -129,13 +136,14 @@ fn condition(options: &ShowStatementOptions, column: &str) -> Result<Option<Stri
     if options.starts_with.is_some() || options.limit.is_some() || options.limit_from.is_some() {
         return Err(unsupported("STARTS WITH, LIMIT"));
     }
-    let (ShowStatementFilterPosition::Suffix(filter) | ShowStatementFilterPosition::Infix(filter)) =
-        (match &options.filter_position {
-            None => return Ok(None),
-            Some(position) => position,
-        });
+    let filter = match &options.filter_position {
+        None => return Ok(None),
+        Some(ShowStatementFilterPosition::Suffix(filter) | ShowStatementFilterPosition::Infix(filter)) => filter,
+    };
     let pattern = match filter {
-        ShowStatementFilter::Like(text) | ShowStatementFilter::ILike(text) | ShowStatementFilter::NoKeyword(text) => text,
+        ShowStatementFilter::Like(text) | ShowStatementFilter::ILike(text) | ShowStatementFilter::NoKeyword(text) => {
+            text
+        }
         ShowStatementFilter::Where(_) => return Err(unsupported("WHERE")),
     };
     let either = pattern.split('|').map(|part| {
@@ -190,19 +198,16 @@ pub fn partitions(table: &TableName, columns: &[String], seen: &Schema) -> Resul
 }
 
 /// CREATE EXTERNAL TABLE, as it would make a table with the columns that the reader sees.
-pub fn create_table(
-    table: &TableName,
-    seen: &Schema,
-    files: &TableFiles,
-    location: Option<&Location>,
-) -> Vec<String> {
+pub fn create_table(table: &TableName, seen: &Schema, files: &TableFiles, location: Option<&Location>) -> Vec<String> {
     let folders = partition_columns(files);
     let tick = |name: &str| format!("`{}`", name.replace('`', "``"));
     let column = |field: &Field| format!("  {} {}", tick(field.name()), type_name(field.data_type()));
     let list = |fields: Vec<&Arc<Field>>| {
         let last = fields.len();
         let lines = fields.into_iter().enumerate();
-        lines.map(|(index, field)| format!("{}{}", column(field), if index + 1 < last { "," } else { ")" })).collect::<Vec<_>>()
+        lines
+            .map(|(index, field)| format!("{}{}", column(field), if index + 1 < last { "," } else { ")" }))
+            .collect::<Vec<_>>()
     };
     let (inside, outside): (Vec<_>, Vec<_>) = seen.fields().iter().partition(|field| !folders.contains(field.name()));
     let mut lines = vec![format!("CREATE EXTERNAL TABLE {}.{}(", tick(table.database()), tick(table.table()))];

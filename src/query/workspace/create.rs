@@ -98,7 +98,8 @@ pub fn dropped(ast: &Ast, workspace: &Workspace) -> Result<Vec<Dropped>> {
         return Err(coded(Error::usage("the statement is not DROP"), "42601"));
     };
     let is_view = *object_type == ObjectType::View;
-    if !is_view && *object_type != ObjectType::Table || *cascade || *restrict || *purge || *temporary || table.is_some() {
+    if !is_view && *object_type != ObjectType::Table || *cascade || *restrict || *purge || *temporary || table.is_some()
+    {
         return Err(coded(Error::usage("a clause of DROP is not supported"), "0A000")
             .hint("write DROP TABLE [IF EXISTS] name, or DROP VIEW [IF EXISTS] name"));
     }

@@ -55,13 +55,7 @@ impl Workspace {
     ///
     /// # Errors
     /// Refused if a location meets what is kept apart. Failed if one cannot be listed.
-    pub async fn open(
-        engine: &Engine,
-        locations: &[Location],
-        name: &str,
-        reach: Reach,
-        base: &Path,
-    ) -> Result<Self> {
+    pub async fn open(engine: &Engine, locations: &[Location], name: &str, reach: Reach, base: &Path) -> Result<Self> {
         let (mut tables, homes) = tables::collect(engine, locations, name).await?;
         let mut definitions = BTreeMap::new();
         for location in locations {

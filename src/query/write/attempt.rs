@@ -162,7 +162,12 @@ impl Attempt {
 
     /// A table in folders is built whole beside its place.
     fn build(&self, path: &std::path::Path, id: &str, rows: mpsc::Receiver<Message>) -> Result<(u64, usize)> {
-        if self.destination.locations.iter().any(|location| place::real(location).as_ref() == Some(&self.destination.location)) {
+        if self
+            .destination
+            .locations
+            .iter()
+            .any(|location| place::real(location).as_ref() == Some(&self.destination.location))
+        {
             return Err(Error::usage("files in partition folders do not go directly into a location of the workspace")
                 .with("code", &Said("0A000"))
                 .with("location", &self.destination.location)
@@ -170,8 +175,8 @@ impl Attempt {
         }
         let folder = Folder::take(path, &self.destination)?;
         let store = Store::new(Location::Folder(staged::place(path)), self.store.bucket().clone())?;
-        let written =
-            self.encode(&store, id, rows, |folder, number| format!("{folder}{}", self.file_name(&numbered(id, number))))?;
+        let written = self
+            .encode(&store, id, rows, |folder, number| format!("{folder}{}", self.file_name(&numbered(id, number))))?;
         folder.publish_staged(&self.destination)?;
         Ok((written.rows, written.files.len()))
     }

@@ -75,8 +75,7 @@ async fn drop_objects(store: &Store) -> Result<()> {
     if left.is_empty() {
         return Ok(());
     }
-    Err(Error::failed("objects of the table are still there").with("location", store.location()).with(
-        "objects",
-        &Said(&left.len().to_string()),
-    ))
+    Err(Error::failed("objects of the table are still there")
+        .with("location", store.location())
+        .with("objects", &Said(&left.len().to_string())))
 }

@@ -228,7 +228,10 @@ pub(super) fn is_taken(path: &Path) -> Result<bool> {
             return Ok(true);
         }
         for entry in entries(path)? {
-            if !is_hidden(&entry) && !staged::is_one(&entry) && (!entry.file_type()?.is_dir() || holds_files(&entry.path())?) {
+            if !is_hidden(&entry)
+                && !staged::is_one(&entry)
+                && (!entry.file_type()?.is_dir() || holds_files(&entry.path())?)
+            {
                 return Ok(true);
             }
         }

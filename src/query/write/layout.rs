@@ -56,11 +56,13 @@ impl Layout {
         let kept = fields.len().saturating_sub(partitioned_by.len());
         let last: Vec<&str> = fields.iter().skip(kept).map(|field| field.name().as_str()).collect();
         if last != partitioned_by {
-            return Err(Error::usage("partition columns are the last columns of the query, in the order of the option")
-                .with("code", &Said("42601"))
-                .with("partitioned_by", &Said(&partitioned_by.join(", ")))
-                .with("last columns", &Said(&last.join(", ")))
-                .hint("move them to the end of the SELECT"));
+            return Err(Error::usage(
+                "partition columns are the last columns of the query, in the order of the option",
+            )
+            .with("code", &Said("42601"))
+            .with("partitioned_by", &Said(&partitioned_by.join(", ")))
+            .with("last columns", &Said(&last.join(", ")))
+            .hint("move them to the end of the SELECT"));
         }
         if kept == 0 {
             return Err(Error::usage("every column is a partition column, which leaves none for the files")
@@ -161,7 +163,8 @@ impl Layout {
         if self.folders.is_empty() {
             return Ok(vec![(0..batch.num_rows(), String::new())]);
         }
-        let fault = |column: &str| Error::failed("a partition column cannot be written as text").with("column", &Said(column));
+        let fault =
+            |column: &str| Error::failed("a partition column cannot be written as text").with("column", &Said(column));
         let mut texts: Vec<ArrayRef> = Vec::new();
         for (name, source) in &self.folders {
             texts.push(match source.and_then(|index| batch.columns().get(index)) {
