@@ -33,6 +33,7 @@ mod roles;
 mod samples;
 mod scripts;
 mod splice;
+mod statements;
 mod support;
 mod tamper;
 mod workspace;

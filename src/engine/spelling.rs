@@ -45,7 +45,8 @@ pub(super) fn read(tokens: &[TokenWithSpan]) -> Result<Spelling> {
         ("PREPARE", _, _) => Ok(Spelling::Changed(prepare(tokens, &solid))),
         ("SHOW", PARTITIONS, _) => {
             let rest = solid.iter().skip(2).map(|token| (*token).clone()).collect();
-            Ok(partitions(rest).map_or(Spelling::Generic, |ast| Spelling::Read(Box::new(ast))))
+            let wrong = || Error::usage("SHOW PARTITIONS names one table").hint("write SHOW PARTITIONS database.table");
+            partitions(rest).map(|ast| Spelling::Read(Box::new(ast))).ok_or_else(wrong)
         }
         ("SHOW", "COLUMNS", "FROM" | "IN") => Ok(columns(&solid).map_or(Spelling::Generic, Spelling::Changed)),
         _ => Ok(Spelling::Generic),
