@@ -9,6 +9,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::fault::coded;
+use crate::engine::fault::planning_fault;
 use crate::engine::statement::own_spelling;
 use crate::error::{Error, Result, Said};
 
@@ -79,6 +80,37 @@ pub fn gate(text: &str) -> Result<(Statement, Kind)> {
     };
     let kind = kind_of(&statement).ok_or_else(|| refusal(&statement))?;
     Ok((statement, kind))
+}
+
+/// As [`gate`], for whoever may read everything: what is none of the kinds is judged when it is planned.
+///
+/// # Errors
+/// Usage if it cannot be parsed.
+pub fn gate_open(text: &str) -> Result<(Statement, Kind)> {
+    if let Some(ast) = own_spelling(text)? {
+        return Ok(gate_open_parsed(ast));
+    }
+    let parsed = DFParser::parse_sql_with_dialect(text, &GenericDialect {});
+    let mut statements = parsed.map_err(|error| planning_fault(&error))?;
+    let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+        return Err(Error::usage("one statement at a time"));
+    };
+    Ok(match statement {
+        Statement::Statement(ast) => gate_open_parsed(*ast),
+        statement @ Statement::Explain(_) => (statement, Kind::Explain),
+        statement => (statement, Kind::Read),
+    })
+}
+
+/// As [`gate_open`], of a statement that is parsed already.
+pub fn gate_open_parsed(ast: Ast) -> (Statement, Kind) {
+    let kind = kind_of_ast(&ast).unwrap_or(Kind::Read);
+    (Statement::Statement(Box::new(ast)), kind)
+}
+
+/// What a statement does, if it is one that a session answers by itself.
+pub fn kind_of_statement(ast: &Ast) -> Option<Kind> {
+    kind_of_ast(ast)
 }
 
 /// Refuses a statement that could nest deeper than the stack is. A list of literals is as long as it likes.
@@ -176,6 +208,17 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
         LogicalPlan::Analyze(_) => Err(coded(Error::refused("a role may not run EXPLAIN ANALYZE"), "42501")),
         _ => Ok(()),
     }
+}
+
+/// As [`check_plan`], for whoever may read everything: EXPLAIN in all its forms.
+///
+/// # Errors
+/// Usage, naming what to do instead.
+pub(super) fn check_plan_of_anyone(plan: &LogicalPlan) -> Result<()> {
+    let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    options.verify_plan(plan).map_err(|_| {
+        Error::usage("a query only reads").hint("`saltlake run` makes masked tables: CREATE TABLE … AS SELECT …")
+    })
 }
 
 #[cfg(test)]

@@ -170,6 +170,11 @@ pub fn statement(sql: &str) -> Result<Statement> {
     parsed.ok_or_else(|| coded(Error::failed("a SHOW could not be made a query"), "XX000"))
 }
 
+/// The query that reads a table: whoever may not see it is told so by its planner.
+pub fn everything_of(table: &TableName) -> String {
+    format!("SELECT * FROM {}.{}", identifier(table.database()), identifier(table.table()))
+}
+
 /// The columns of a table that stand in the names of folders.
 pub fn partition_columns(files: &TableFiles) -> Vec<String> {
     match &files.declared {

@@ -21,6 +21,8 @@ pub(super) fn check(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
         check_time(name, role, reader)?;
         check_locations(name, role, settings, reader)?;
     }
+    check_workspace_apart(settings, reader)?;
+    check_results_apart(settings, reader)?;
     check_audit_apart(settings, reader)
 }
 
@@ -70,8 +72,6 @@ fn check_full_access(name: &str, role: &RoleSettings, reader: &Reader<'_>) -> Re
         ("a role with full access has a selection, which would mean nothing", "select")
     } else if !role.masks.is_empty() {
         ("a role with full access has masks, which would mean nothing", "mask")
-    } else if !role.locations.is_empty() {
-        ("a role with full access has locations, which would mean nothing", "locations")
     } else if role.memory_bytes.is_some() {
         ("a role with full access has a limit, which would mean nothing", "memory")
     } else if role.time.is_some() {
@@ -144,6 +144,24 @@ fn check_locations(name: &str, role: &RoleSettings, settings: &Settings, reader:
     Ok(())
 }
 
+/// What is made there, others may read, and nothing that is kept apart may be taken for it.
+fn check_workspace_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
+    let Some(workspace) = &settings.query.workspace else {
+        return Ok(());
+    };
+    let kept_apart = kept_apart(settings);
+    let meets = |(_, place): &&(&str, Location)| is_within(workspace, place) || is_within(place, workspace);
+    let Some((what, place)) = kept_apart.iter().find(meets) else {
+        return Ok(());
+    };
+    Err(Error::refused("the workspace would lie where only saltlake and its owner may write")
+        .with("location", workspace)
+        .with("meets", &Said(what))
+        .with("at", &Said(place.to_url().trim_end_matches('/')))
+        .with("in", &origin(reader, &["query", "workspace"]))
+        .hint("choose a location that neither lies in the other nor holds it"))
+}
+
 /// Places that no role may write to, or around.
 fn kept_apart(settings: &Settings) -> Vec<(&'static str, Location)> {
     let folder = |path: &Path| Location::Folder(path.to_owned());
@@ -151,6 +169,7 @@ fn kept_apart(settings: &Settings) -> Vec<(&'static str, Location)> {
     places.extend(settings.masked.location.iter().map(|masked| ("masked tables", masked.clone())));
     places.extend(settings.engine.spill_folder.iter().map(|spill| ("the spill folder", folder(spill))));
     places.push(("the audit log", folder(&settings.audit.folder)));
+    places.extend(settings.query.results.iter().map(|results| ("kept results", results.clone())));
     places.extend(settings.file.iter().map(|file| ("the settings file", folder(file))));
     for source in &settings.grants.sources {
         if let GrantsOrigin::At(location) = source {
@@ -168,6 +187,22 @@ fn kept_apart(settings: &Settings) -> Vec<(&'static str, Location)> {
         }
     }
     places
+}
+
+/// Kept results hold what each role was answered: they lie neither among tables, which others read, nor around them.
+fn check_results_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
+    let Some(results) = &settings.query.results else {
+        return Ok(());
+    };
+    let meets = |place: &&Location| is_within(results, place) || is_within(place, results);
+    let Some(place) = raw_locations(settings).chain(&settings.masked.location).find(meets) else {
+        return Ok(());
+    };
+    Err(Error::refused("kept results would lie among the tables, or around them")
+        .with("results", results)
+        .with("location", place)
+        .with("in", &origin(reader, &["query", "results"]))
+        .hint("set `results` of `[query]` to a place apart from the lake and the masked location"))
 }
 
 /// The log says who asked what. Without roles nothing is logged, unless somebody set a folder.

@@ -89,6 +89,16 @@ pub enum Dropped {
     Definition(Box<Definition>),
 }
 
+impl Dropped {
+    /// Its name.
+    pub fn name(&self) -> &TableName {
+        match self {
+            Self::Files(name) => name,
+            Self::Definition(definition) => &definition.name,
+        }
+    }
+}
+
 /// Reads DROP TABLE and DROP VIEW. What is not there is left out, if the statement says IF EXISTS.
 ///
 /// # Errors

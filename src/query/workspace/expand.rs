@@ -28,6 +28,23 @@ pub struct Expansion {
     pub views: Vec<View>,
 }
 
+impl Expansion {
+    /// Adds what another reads.
+    pub fn add(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        for name in other.relations {
+            if !self.relations.contains(&name) {
+                self.relations.push(name);
+            }
+        }
+        for view in other.views {
+            if !self.views.iter().any(|known| known.name == view.name) {
+                self.views.push(view);
+            }
+        }
+    }
+}
+
 impl Workspace {
     /// Follows the names of a statement through views. Names of one part stand in `default_database`.
     ///
@@ -45,13 +62,8 @@ impl Workspace {
         let mut found = Expansion::default();
         for view in self.views().filter_map(super::Definition::view) {
             let Ok(one) = self.expand(&reading(view), default_database) else { continue };
-            found.relations.extend(one.relations);
-            found.keys.extend(one.keys);
-            for view in one.views.into_iter().chain([view.clone()]) {
-                if !found.views.iter().any(|known| known.name == view.name) {
-                    found.views.push(view);
-                }
-            }
+            let views = one.views.iter().cloned().chain([view.clone()]).collect();
+            found.add(Expansion { views, ..one });
         }
         found
     }

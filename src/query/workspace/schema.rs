@@ -27,7 +27,7 @@ use crate::query::gate::check_plan;
 pub async fn plan_view(
     state: &SessionState,
     view: &View,
-    fault: fn(&datafusion::common::DataFusionError) -> Error,
+    fault: impl Fn(&datafusion::common::DataFusionError) -> Error,
 ) -> Result<Arc<dyn TableProvider>> {
     let statement = EngineStatement::Statement(Box::new(reading(view)));
     let planned = Box::pin(state.statement_to_plan(statement)).await;

@@ -35,6 +35,7 @@ pub use self::options::{Compression, Format};
 use self::options::{Options, fault};
 use super::fault::coded;
 use super::gate::Kind;
+use super::workspace::Reach;
 pub use super::workspace::workspace;
 use crate::engine::Engine;
 use crate::engine::statement::{is_plain, table_name};
@@ -80,6 +81,11 @@ impl Destination {
         self.table.as_ref()
     }
 
+    /// Whether a table that is there is left as it is.
+    pub fn if_not_exists(&self) -> bool {
+        self.if_not_exists
+    }
+
     /// Looks whether it may be written to, before anything is computed: `false` if its table exists and the statement
     /// says IF NOT EXISTS. [`write()`] looks again.
     ///
@@ -103,6 +109,20 @@ pub fn split(
     workspace: &str,
     base: &Path,
 ) -> Result<(Statement, Destination)> {
+    split_within(statement, kind, (locations, Reach::Own), workspace, base)
+}
+
+/// As [`split`], for a session that may reach further: UNLOAD goes anywhere then.
+///
+/// # Errors
+/// As [`split`].
+pub fn split_within(
+    statement: Statement,
+    kind: Kind,
+    (locations, reach): (&[Location], Reach),
+    workspace: &str,
+    base: &Path,
+) -> Result<(Statement, Destination)> {
     let Statement::Statement(ast) = statement else { return Err(no_write()) };
     let (mut query, destination) = match (*ast, kind) {
         (Ast::Unload { query: Some(query), query_text: None, to, auth, with, options }, Kind::Unload) => {
@@ -110,7 +130,7 @@ pub fn split(
                 let first = options.first().map_or_else(|| "IAM_ROLE".to_owned(), ToString::to_string);
                 return Err(fault("the clause is not supported", &first).hint("options go into WITH (name = value)"));
             }
-            (query, unload(&to, &with, locations, base)?)
+            (query, unload(&to, &with, (locations, reach), base)?)
         }
         (Ast::CreateTable(create), Kind::Create) => create_table(create, locations, workspace, base)?,
         _ => return Err(no_write()),
@@ -145,14 +165,22 @@ fn no_write() -> Error {
         .hint("what writes is CREATE TABLE name AS SELECT … and UNLOAD (SELECT …) TO 'location'")
 }
 
-fn unload(to: &Ident, with: &[SqlOption], locations: &[Location], base: &Path) -> Result<Destination> {
+fn unload(
+    to: &Ident,
+    with: &[SqlOption],
+    (locations, reach): (&[Location], Reach),
+    base: &Path,
+) -> Result<Destination> {
     if to.quote_style != Some('\'') {
         return Err(
             coded(Error::usage("UNLOAD takes its location in single quotes"), "42601").with("given", &Said(&to.value))
         );
     }
     let options = Options::of_unload(with)?;
-    let location = place::inside(&to.value, locations, base)?;
+    let location = match reach {
+        Reach::Own => place::inside(&to.value, locations, base)?,
+        Reach::Anywhere => place::anywhere(&to.value, base)?,
+    };
     Ok(Destination {
         location,
         format: options.format(),
@@ -179,7 +207,8 @@ fn create_table(
     if table.database() != workspace {
         return Err(coded(Error::refused("a role creates tables in its own workspace only"), "42501")
             .with("table", &table)
-            .hint(format!("write CREATE TABLE {workspace}.{} …", table.table())));
+            .hint(format!("write CREATE TABLE {workspace}.{} …", table.table()))
+            .hint("masked tables are made by `saltlake run`"));
     }
     reject_extras(&create, &table)?;
     let options = match &create.table_options {

@@ -73,7 +73,7 @@ pub(in crate::query) fn forbidden(given: &str, reason: &'static str, locations: 
         .with("given", &Said(given))
         .with("reason", &Said(reason));
     if locations.is_empty() {
-        return said.hint("the role has no locations; `locations` of the role in the settings names them");
+        return said.hint("there are none; the settings name them: `locations` of the role, or `[query] workspace` without one");
     }
     let own: Vec<_> = locations.iter().map(|location| format!("`{location}`")).collect();
     said.hint(format!("write below {}", own.join(" or ")))
@@ -183,6 +183,7 @@ pub(in crate::query) fn reject_kept_apart(place: &Location, engine: &Engine) -> 
     apart.extend(settings.engine.spill_folder.iter().map(|spill| ("the spill folder", folder(spill))));
     apart.extend(engine.spill().iter().map(|spill| ("the spill folder", folder(spill.path()))));
     apart.push(("the audit log", folder(&settings.audit.folder)));
+    apart.extend(settings.query.results.iter().map(|results| ("kept results", results.clone())));
     let Some((what, _)) = apart.iter().find(|(_, other)| meets(place, other)) else { return Ok(()) };
     Err(Error::refused("a role would write where only saltlake and its owner may")
         .with("code", &Said("42501"))
