@@ -11,11 +11,11 @@ use crate::engine::interruptible;
 use crate::engine::statement::Statement;
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
+use crate::query::Kind;
 use crate::query::show::{self, Show};
 use crate::query::workspace::create::{self, Dropped};
 use crate::query::workspace::{self, Definition, Reach, Workspace};
 use crate::query::write::{Destination, drop_table, insert, split_within, write};
-use crate::query::Kind;
 
 /// Where an answer goes, and what is noted of it.
 pub(super) struct Out<'a> {
@@ -169,7 +169,11 @@ async fn destination(
 /// A view or an external table has the name that a table is to have.
 fn existing(definition: &Definition, if_not_exists: bool) -> Result<()> {
     let what = if definition.view().is_some() { "a view" } else { "an external table" };
-    let hint = if if_not_exists { "it is no table of the statement's making: choose another name" } else { "choose another name" };
+    let hint = if if_not_exists {
+        "it is no table of the statement's making: choose another name"
+    } else {
+        "choose another name"
+    };
     Err(Error::refused("the name is taken")
         .with("code", &Said("42P07"))
         .with("table", &definition.name)
@@ -230,9 +234,8 @@ async fn files_of<'a>(
 ) -> Result<(Option<&'a crate::engine::lake::TableFiles>, arrow::datatypes::SchemaRef)> {
     opened.session.plan(everything, Kind::Read, entry).await?;
     let seen = opened.session.columns(table).await?;
-    let seen = seen.ok_or_else(|| {
-        Error::usage("there is no such table").with("code", &Said("42P01")).with("table", table)
-    })?;
+    let seen =
+        seen.ok_or_else(|| Error::usage("there is no such table").with("code", &Said("42P01")).with("table", table))?;
     Ok((opened.database(table.database()).and_then(|database| database.files(table.table())), seen))
 }
 
@@ -254,9 +257,8 @@ async fn table_lines(
         return Ok(definition.text.lines().map(str::to_owned).collect());
     }
     let (files, seen) = files_of(opened, table, everything, entry).await?;
-    let files = files.ok_or_else(|| {
-        Error::usage("the table is saltlake's own, and is made by no statement").with("table", table)
-    })?;
+    let files = files
+        .ok_or_else(|| Error::usage("the table is saltlake's own, and is made by no statement").with("table", table))?;
     let location = (own || clerk.reach() == Reach::Anywhere).then(|| files.store.location());
     Ok(show::create_table(table, &seen, files, location))
 }
@@ -301,7 +303,11 @@ async fn define(clerk: &dyn Clerk, statement: &Statement, kind: Kind, out: &mut 
                 }
             }
             let names: Vec<String> = dropped.iter().map(Dropped::name).map(ToString::to_string).collect();
-            let said = if names.is_empty() { "there is no such table; nothing was done".to_owned() } else { format!("{} dropped", names.join(", ")) };
+            let said = if names.is_empty() {
+                "there is no such table; nothing was done".to_owned()
+            } else {
+                format!("{} dropped", names.join(", "))
+            };
             out.entry.tables = names;
             out.reader.said(&said)
         }
