@@ -157,6 +157,8 @@ impl TableFiles {
             let etag = meta.e_tag.as_deref().unwrap_or_default();
             hash.update(format!("{}\n{}\n{moment}\n{etag}\n", self.store.display(&meta.location), meta.size));
         }
+        // How they are read follows from what was declared.
+        hash.update(format!("{:?}", self.declared));
         const_hex::encode(hash.finalize())
     }
 

@@ -1,7 +1,6 @@
 //! How each kind of statement is answered, whoever asks.
 
 use datafusion::sql::parser::Statement as EngineStatement;
-use sqlparser::ast::Statement as Ast;
 
 use super::super::audit::Entry;
 use super::asked::Asked;
@@ -321,7 +320,7 @@ fn external(clerk: &dyn Clerk, statement: &Statement, workspace: &Workspace) -> 
 
 /// A view as it would be stored, planned once in the session of whoever makes it.
 async fn checked_view(clerk: &dyn Clerk, statement: &Statement, entry: &mut Entry) -> Result<Definition> {
-    let scope = clerk.scope(&Ast::Commit { chain: false, end: false, modifier: None }, Kind::View).await?;
+    let scope = clerk.scope(&statement.ast, Kind::View).await?;
     let definition = create::view(&statement.ast, &statement.text, &scope.workspace)?;
     let parsed = show::statement(&show::everything_of(&definition.name))?;
     let default = &clerk.app().settings().masked.database;

@@ -32,7 +32,7 @@ use crate::engine::statement::{Statement, parse_script};
 use crate::error::{Error, Result, Said};
 use crate::query::history::{History, Viewer};
 use crate::query::prepared::{Outcome, Prepared};
-use crate::query::{Kind, Planned, Scanned, kind_of_statement};
+use crate::query::{Kind, Planned, Scanned, gate, kind_of_statement};
 
 /// The database of a role's own results.
 pub(super) const WORKSPACE: &str = "workspace";
@@ -181,6 +181,10 @@ impl<'a> Desk<'a> {
     fn executed(&self, statement: &Statement) -> Result<Option<Statement>> {
         if kind_of_statement(&statement.ast) != Some(Kind::Prepared) {
             return Ok(Some(statement.clone()));
+        }
+        if self.is_granted() {
+            // What is kept is as long as any statement of a role may be.
+            gate(&statement.text)?;
         }
         let mut prepared = self.prepared.lock().map_err(|_| Error::failed("prepared statements are lost"))?;
         Ok(match prepared.take(statement.ast.clone())? {

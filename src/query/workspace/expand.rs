@@ -57,13 +57,14 @@ impl Workspace {
         Ok(walk.found)
     }
 
-    /// Every view that is sound, each behind those that it reads: for statements that list what is there.
+    /// Every view that is sound, each behind those that it reads: for statements that list what is there, and compute
+    /// nothing with any key.
     pub fn every_view(&self, default_database: &str) -> Expansion {
         let mut found = Expansion::default();
         for view in self.views().filter_map(super::Definition::view) {
             let Ok(one) = self.expand(&reading(view), default_database) else { continue };
             let views = one.views.iter().cloned().chain([view.clone()]).collect();
-            found.add(Expansion { views, ..one });
+            found.add(Expansion { views, keys: BTreeSet::new(), ..one });
         }
         found
     }
