@@ -36,6 +36,7 @@ mod roles;
 mod samples;
 mod scripts;
 mod splice;
+mod statements;
 mod support;
 mod tamper;
 mod workspace;
