@@ -7,6 +7,7 @@ mod demo;
 mod desk;
 mod discover;
 mod findings;
+mod formats;
 mod functions;
 mod grant;
 mod grants;

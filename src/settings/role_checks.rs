@@ -76,6 +76,10 @@ fn check_full_access(name: &str, role: &RoleSettings, reader: &Reader<'_>) -> Re
         ("a role with full access has a limit, which would mean nothing", "memory")
     } else if role.time.is_some() {
         ("a role with full access has a limit, which would mean nothing", "time")
+    } else if role.rows.is_some() {
+        ("a role with full access has a limit, which would mean nothing", "rows")
+    } else if role.scanned_bytes.is_some() {
+        ("a role with full access has a limit, which would mean nothing", "scanned")
     } else {
         return Ok(());
     };
