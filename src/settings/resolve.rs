@@ -46,6 +46,7 @@ impl Reader<'_> {
             grants: self.grants()?,
             roles: self.roles()?,
             audit: self.audit()?,
+            shell: self.shell(),
             engine: self.engine()?,
             aws: self.aws(),
         })
