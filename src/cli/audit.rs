@@ -29,10 +29,7 @@ impl Log {
     /// Refused if it cannot be written: no statement runs unrecorded.
     pub(super) fn open(settings: &Settings, role: &str, identity: Option<String>) -> Result<Self> {
         let lines = AuditLog::open(&settings.audit.folder, settings.audit.rotate_bytes)?;
-        // What the machine says. On AWS the identity is what was proven.
-        let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment_value(name));
-        let user = user.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned());
-        Ok(Self { lines, user, role: role.to_owned(), identity })
+        Ok(Self { lines, user: user(), role: role.to_owned(), identity })
     }
 
     /// Does something under a record: that it began, and how it ended.
@@ -71,6 +68,12 @@ impl Log {
         }
         done
     }
+}
+
+/// The user, as the machine says. On AWS the identity is what was proven.
+pub(super) fn user() -> String {
+    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment_value(name));
+    user.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned())
 }
 
 /// What becomes known of a statement while it runs.

@@ -4,11 +4,13 @@ mod app;
 mod audit;
 mod config;
 mod demo;
+mod desk;
 mod discover;
 mod findings;
 mod functions;
 mod grant;
 mod grants;
+mod history;
 mod init;
 mod mask;
 mod output;
@@ -16,6 +18,7 @@ mod plan;
 mod progress;
 mod query;
 mod records;
+mod results;
 mod role;
 mod run;
 mod tables;
@@ -64,7 +67,7 @@ struct GlobalArgs {
     /// One endpoint for all AWS services
     #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
     endpoint_url: Option<String>,
-    /// Any setting, such as --set engine.threads=4; may be repeated
+    /// Any setting, such as --set engine.threads=4; without a dot, a variable of `run`'s scripts. May be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = "Settings")]
     set: Vec<String>,
     /// Say on standard error what is being done
@@ -105,6 +108,8 @@ enum Command {
     Grant(grant::GrantArgs),
     Why(why::WhyArgs),
     Query(query::QueryArgs),
+    History(history::HistoryArgs),
+    Results(results::ResultsArgs),
     Functions(functions::FunctionsArgs),
 }
 
@@ -152,12 +157,15 @@ fn dispatch(cli: Cli) -> Result<()> {
             app::with_writing_app(&overrides, async |app| mask::run(&args, app).await)
         }
         Command::Run(args) => {
-            let overrides = findings::with_sources(overrides, &args.findings);
-            app::with_writing_app(&overrides, async |app| run::run(&args, app).await)
+            let mut overrides = findings::with_sources(overrides, &args.findings);
+            let variables = run::variables::take(&mut overrides.set)?;
+            app::with_writing_app(&overrides, async |app| run::run(&args, app, &variables).await)
         }
         Command::Verify(args) => app::with_app(&overrides, async |app| verify::run(&args, app).await),
         Command::Grant(args) => app::with_app(&overrides, async |app| grant::run(&args, app).await),
         Command::Why(args) => app::with_app(&overrides, async |app| why::run(&args, app).await),
+        Command::History(args) => app::with_app(&overrides, async |app| history::run(&args, app).await),
+        Command::Results(args) => app::with_app(&overrides, async |app| results::run(&args, app).await),
         Command::Query(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
             app::with_writing_app(&overrides, async |app| Box::pin(query::run(&args, app)).await)

@@ -74,6 +74,11 @@ fn painted(text: &str, code: &str) -> String {
     if is_watched() && !no_color() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
+/// Text for standard error that may be passed over.
+pub(super) fn dimmed(text: &str) -> String {
+    painted(text, "2")
+}
+
 /// Prints an error: what, where, what next.
 pub(super) fn print_error(error: &Error) {
     let label = match error.kind() {

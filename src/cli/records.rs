@@ -1,23 +1,34 @@
-//! saltlake's own tables for an administrator: `saltlake.roles`, `.grants`, `.policies` and `.audit`.
+//! saltlake's own tables for an administrator: `saltlake.roles`, `.grants`, `.policies`, `.audit`
+//! and `.query_executions`, which a role reads too.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use datafusion::catalog::SchemaProvider;
 
 use super::app::App;
+use super::desk::history_of;
 use super::grants;
 use super::workflow::{OWN_DATABASE, OwnTables};
+use crate::engine::statement::{Statement, relations_of, table_name};
 use crate::error::{Error, Result};
 use crate::grant::evaluate::Grants;
 use crate::grant::filter::Predicate;
 use crate::grant::stored::policy_version;
 use crate::model::{TableName, TableSchema};
+use crate::query::history::{Viewer, executions_table};
+
+/// The table of queries.
+const EXECUTIONS: &str = "query_executions";
+
+/// How many queries the table lists.
+const EXECUTIONS_MAX: usize = 10_000;
 
 /// Adds those of them that a statement names.
 ///
 /// # Errors
 /// If grants or the log cannot be read.
-pub(super) async fn add(app: &App, named: &[TableName], own: &mut OwnTables) -> Result<()> {
+pub(super) async fn add(app: &App, named: &[TableName], viewer: &Viewer, own: &mut OwnTables) -> Result<()> {
     let asks = |table: &str| named.iter().any(|name| name.database() == OWN_DATABASE && name.table() == table);
     if asks("roles") {
         own.add("roles", roles(app)?);
@@ -36,7 +47,44 @@ pub(super) async fn add(app: &App, named: &[TableName], own: &mut OwnTables) -> 
         }
         own.add("audit", read.batch);
     }
+    if asks(EXECUTIONS) {
+        own.add(EXECUTIONS, executed(app, viewer).await?);
+    }
     Ok(())
+}
+
+/// The table of queries, for a role that names it: its own queries alone.
+///
+/// # Errors
+/// As [`add`].
+pub(super) async fn executions(
+    app: &App,
+    statement: &Statement,
+    viewer: &Viewer,
+) -> Result<Option<Arc<dyn SchemaProvider>>> {
+    let names = relations_of(&statement.ast);
+    let mut names = names.iter().filter_map(|name| table_name(name, OWN_DATABASE));
+    if !names.any(|name| name.database() == OWN_DATABASE && name.table() == EXECUTIONS) {
+        return Ok(None);
+    }
+    let mut own = OwnTables::default();
+    own.add(EXECUTIONS, executed(app, viewer).await?);
+    own.database().map(Some)
+}
+
+async fn executed(app: &App, viewer: &Viewer) -> Result<RecordBatch> {
+    let history = history_of(app).await?.ok_or_else(|| {
+        Error::usage("no queries are kept")
+            .hint("set `results` of `[query]` in saltlake.toml to a folder or an `s3://` prefix")
+    })?;
+    let (all, damaged) = history.latest(EXECUTIONS_MAX, None).await?;
+    if damaged > 0 {
+        app.engine.warn(format!("{damaged} record(s) of queries are damaged and left out"));
+    }
+    if all.len() == EXECUTIONS_MAX {
+        app.engine.warn(format!("only the newest {EXECUTIONS_MAX} queries are listed"));
+    }
+    executions_table(&history, &all, viewer)
 }
 
 fn text(values: impl Iterator<Item = Option<String>>) -> ArrayRef {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::Utc;
-use datafusion::catalog::SchemaProvider;
+use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
 use saltlake_udfs::KeyId;
 use sqlparser::ast::{ObjectType, Statement as Ast};
@@ -153,6 +154,126 @@ fn kept_columns(plan: &MaskingPlan) -> BTreeSet<ColumnRef> {
         }
     }
     kept
+}
+
+/// Judges the statements of a script as a run would, in their order, and writes nothing. What a statement would make is
+/// there, without rows, for those behind it.
+pub(super) struct Rehearsal<'a> {
+    app: &'a App,
+    target: Target,
+    raw: Arc<Database>,
+    decided: Decided,
+    masked: Arc<Pretended>,
+    published: BTreeMap<String, String>,
+}
+
+/// The masked database as it would be.
+#[derive(Debug)]
+struct Pretended {
+    current: Database,
+    changed: std::sync::RwLock<BTreeMap<String, Option<Arc<EmptyTable>>>>,
+}
+
+impl Pretended {
+    fn changed(&self, name: &str) -> Option<Option<Arc<EmptyTable>>> {
+        self.changed.read().ok()?.get(name).cloned()
+    }
+
+    fn set(&self, name: &str, table: Option<Arc<EmptyTable>>) {
+        if let Ok(mut changed) = self.changed.write() {
+            changed.insert(name.to_owned(), table);
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl SchemaProvider for Pretended {
+    fn table_names(&self) -> Vec<String> {
+        let mut names: BTreeSet<String> = self.current.table_names().into_iter().collect();
+        for (name, table) in self.changed.read().iter().flat_map(|changed| changed.iter()) {
+            if table.is_some() {
+                names.insert(name.clone())
+            } else {
+                names.remove(name)
+            };
+        }
+        names.into_iter().collect()
+    }
+
+    async fn table(&self, name: &str) -> datafusion::common::Result<Option<Arc<dyn TableProvider>>> {
+        match self.changed(name) {
+            Some(table) => Ok(table.map(|table| table as Arc<dyn TableProvider>)),
+            None => self.current.table(name).await,
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.changed(name).map_or_else(|| self.current.table_exist(name), |table| table.is_some())
+    }
+}
+
+impl<'a> Rehearsal<'a> {
+    /// Reads what a run would read.
+    ///
+    /// # Errors
+    /// As the beginning of a run.
+    pub(super) async fn begin(app: &'a App, target: Target, steps: &[Step]) -> Result<Self> {
+        let raw = Arc::new(app.engine.raw().await?);
+        let decided = decide(app, &raw).await?;
+        let current = target.current().await?;
+        let published = current.iter().flat_map(|current| &current.tables);
+        let published = published.map(|(name, table)| (name.clone(), table.query.clone())).collect();
+        let coming = steps.iter().filter_map(|step| match &step.work {
+            Work::Create(create) => Some(create.table.table().to_owned()),
+            _ => None,
+        });
+        reject_foreign(&target, &coming.collect())?;
+        let current = app.engine.masked(&target, current.as_ref())?;
+        let masked = Arc::new(Pretended { current, changed: std::sync::RwLock::default() });
+        Ok(Self { app, target, raw, decided, masked, published })
+    }
+
+    /// Judges one statement.
+    ///
+    /// # Errors
+    /// As the run would fail.
+    pub(super) async fn step(&mut self, step: &Step) -> Result<()> {
+        let context = session(self.app, &self.raw, Arc::clone(&self.masked) as _)?;
+        match &step.work {
+            Work::Create(create) if create.if_not_exists && self.masked.table_exist(create.table.table()) => Ok(()),
+            Work::Create(create) => {
+                let parts = PartFiles::new(self.target.clone(), "rehearsal", self.app.engine.io().clone());
+                let passage = Kept { columns: kept_columns(&self.decided.plan), published: self.published.clone() };
+                let (engine, raw, progress) = (&self.app.engine, self.raw.as_ref(), Arc::new(Progress::default()));
+                let masking = Masking { engine, context: &context, raw, parts: &parts, passage: &passage, progress };
+                let schema = masking.rehearse(create).await?;
+                self.masked.set(create.table.table(), Some(Arc::new(EmptyTable::new(schema))));
+                self.published.remove(create.table.table());
+                Ok(())
+            }
+            Work::Drop { tables, if_exists } => tables.iter().try_for_each(|table| {
+                if !self.masked.table_exist(table.table()) && !if_exists {
+                    return Err(no_such_table(table));
+                }
+                self.masked.set(table.table(), None);
+                Ok(())
+            }),
+            Work::Query => {
+                load_query_keys(self.app, &step.statement).await?;
+                let mut own = OwnTables::default();
+                if reads_findings(&step.statement) {
+                    own.findings(&self.decided.findings)?;
+                }
+                own.register(&context)?;
+                let planned = context.sql_with_options(&step.statement.text, super::run::reading_only()).await;
+                planned.map(|_| ()).map_err(|error| crate::engine::fault::planning_fault(&error))
+            }
+        }
+    }
+}
+
+fn no_such_table(table: &TableName) -> Error {
+    Error::usage("there is no such masked table").with("table", table).hint("`saltlake tables` lists them")
 }
 
 /// A session over the raw and masked databases.
@@ -317,13 +438,7 @@ impl<'a> Run<'a> {
     /// Takes a masked table out of the next version.
     pub(super) fn drop_table(&mut self, table: &TableName, if_exists: bool) -> Result<()> {
         if !self.pending().tables.contains_key(table.table()) {
-            return if if_exists {
-                Ok(())
-            } else {
-                Err(Error::usage("there is no such masked table")
-                    .with("table", table)
-                    .hint("`saltlake tables` lists them"))
-            };
+            return if if_exists { Ok(()) } else { Err(no_such_table(table)) };
         }
         self.staged.retain(|(staged, _)| &staged.table != table);
         self.dropped.insert(table.table().to_owned());
@@ -485,17 +600,24 @@ impl OwnTables {
         Ok(())
     }
 
-    /// Registers them as the database `saltlake`.
-    pub(super) fn register(self, context: &SessionContext) -> Result<()> {
-        if self.batches.is_empty() {
-            return Ok(());
-        }
+    /// The tables as a database.
+    pub(super) fn database(self) -> Result<Arc<dyn SchemaProvider>> {
         let fault = |error| crate::engine::fault::engine_fault(&error);
         let schema = Arc::new(datafusion::catalog::MemorySchemaProvider::new());
         for (name, batch) in self.batches {
             let table = datafusion::datasource::MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(fault)?;
             schema.register_table(name, Arc::new(table)).map_err(fault)?;
         }
+        Ok(schema)
+    }
+
+    /// Registers them as the database `saltlake`.
+    pub(super) fn register(self, context: &SessionContext) -> Result<()> {
+        if self.batches.is_empty() {
+            return Ok(());
+        }
+        let fault = |error| crate::engine::fault::engine_fault(&error);
+        let schema = self.database()?;
         let catalog = context.catalog(crate::engine::CATALOG);
         let catalog = catalog.ok_or_else(|| Error::failed("the engine has no catalog"))?;
         catalog.register_schema(OWN_DATABASE, schema).map_err(fault)?;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use percent_encoding::percent_decode_str;
+use sha2::{Digest, Sha256};
 
 use super::store::Store;
 use crate::error::{Error, Result, Said};
@@ -141,6 +142,17 @@ impl TableFiles {
                 .hint("unpack it: these formats compress inside the file"));
         }
         Ok((format, gzip))
+    }
+
+    /// A text that changes with any file of the table: its name, its size, its time or its etag.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for LakeFile { meta, .. } in &self.files {
+            let moment = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
+            let etag = meta.e_tag.as_deref().unwrap_or_default();
+            hash.update(format!("{}\n{}\n{moment}\n{etag}\n", self.store.display(&meta.location), meta.size));
+        }
+        const_hex::encode(hash.finalize())
     }
 
     /// Bytes of all files.

@@ -174,6 +174,20 @@ impl Masking<'_> {
         })
     }
 
+    /// Plans a masked table and judges it as [`Self::create`] does, without writing it. Returns the columns that it would
+    /// have.
+    ///
+    /// # Errors
+    /// As [`Self::create`], but for what goes wrong while rows are written.
+    pub async fn rehearse(&self, create: &CreateMasked) -> Result<arrow::datatypes::SchemaRef> {
+        self.engine.load_keys(&keys_of(&Ast::Query(create.query.clone()))).await?;
+        let plan = plan_query(self.context, &create.query).await?;
+        self.check_passage(&plan, &create.table)?;
+        self.check_published(&plan, &create.table).await?;
+        let plan = with_partitions_last(plan, create)?;
+        Ok(Arc::clone(plan.schema().inner()))
+    }
+
     /// Refuses a query by which an undecided or reported raw column would reach the output as it is.
     fn check_passage(&self, plan: &LogicalPlan, table: &TableName) -> Result<()> {
         let database = &self.engine.settings().lake.database;

@@ -133,6 +133,17 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
     }
 }
 
+/// As [`check_plan`], for whoever may read everything: EXPLAIN in all its forms.
+///
+/// # Errors
+/// Usage, naming what to do instead.
+pub(super) fn check_plan_of_anyone(plan: &LogicalPlan) -> Result<()> {
+    let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    options.verify_plan(plan).map_err(|_| {
+        Error::usage("a query only reads").hint("`saltlake run` makes masked tables: CREATE TABLE … AS SELECT …")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

@@ -1,6 +1,6 @@
 //! The tables of a role: each behind its policy, found when a statement first names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex as Lock, Weak};
 
@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) barrier: Barrier,
     /// The policies that statements met, by table.
     pub(super) met: Lock<BTreeMap<TableName, String>>,
+    /// The masked columns of the tables that statements met.
+    pub(super) masked: Lock<BTreeMap<TableName, BTreeSet<String>>>,
 }
 
 /// One database as a role sees it.
@@ -84,6 +86,10 @@ impl RoleDatabase {
         let version = self.shared.rights.version(&access);
         if let Ok(mut met) = self.shared.met.lock() {
             met.insert(table_name.clone(), version);
+        }
+        if let Ok(mut masked) = self.shared.masked.lock() {
+            let columns = access.columns.iter().filter(|column| column.mask.is_some());
+            masked.insert(table_name.clone(), columns.map(|column| column.column.clone()).collect());
         }
         let policy = policy_of(&access, &table, &self.shared.inside)?;
         let (inside, passed) = (self.shared.inside.clone(), Arc::clone(&self.shared.passed));

@@ -106,6 +106,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "roles.NAME.select",
         "What the role reads besides the grants, by table: one's name, `\"database.table\"` or `\"database.*\"`.",
     ),
+    ("query", "Where answers are kept, and what a statement may use. A role's own limits win over these."),
     ("audit", "The log of every statement of a role."),
     ("shell", "How `saltlake shell` behaves at first; `\\pset` changes it within a session."),
     ("engine", "Limits of the query engine."),
@@ -277,8 +278,16 @@ pub const KEYS: &[Key] = &[
         .examples(&[("roles.analyst.locations", r#"["results/analyst/"]"#)]),
     Key::new("roles.NAME.memory", Kind::Size, "What one of its statements may hold in memory. If unset, the engine's.")
         .examples(&[("roles.analyst.memory", r#""256MiB""#)]),
-    Key::new("roles.NAME.time", Kind::Duration, "How long one of its statements may run. If unset, without end.")
+    Key::new("roles.NAME.time", Kind::Duration, "How long one of its statements may run. If unset, as `[query]` says.")
         .examples(&[("roles.analyst.time", r#""10m""#)]),
+    Key::new("roles.NAME.rows", Kind::Integer { least: 1, most: i64::MAX }, "How many rows one of its answers may have. If unset, as `[query]` says.")
+        .examples(&[("roles.analyst.rows", "1000000")]),
+    Key::new(
+        "roles.NAME.scanned",
+        Kind::Size,
+        "How many bytes may leave the role's barrier for one of its statements. If unset, as `[query]` says.",
+    )
+    .examples(&[("roles.analyst.scanned", r#""10GB""#)]),
     Key::new(
         "roles.NAME.mask.TABLE.COLUMN",
         Kind::Expression,
@@ -295,6 +304,35 @@ pub const KEYS: &[Key] = &[
         ("roles.analyst.select.orders", r#""*""#),
         ("roles.analyst.select.customer", r#"{ except = ["birthday"], rows = "country = 'DE'" }"#),
     ]),
+    Key::new(
+        "query.results",
+        Kind::Location,
+        "Where the answer of every query is kept, with a record of who asked what. If unset, nothing is kept.",
+    )
+    .examples(&[("query.results", r#""results/""#)]),
+    Key::new(
+        "query.results_format",
+        Kind::Choice(&["csv", "parquet"]),
+        "How answers are kept: as Amazon Athena does, `ID.csv` with `ID.csv.metadata`; or as Parquet.",
+    )
+    .default(r#""csv""#),
+    Key::new(
+        "query.reuse",
+        Kind::Duration,
+        "How old a kept answer may be to be given again, to the same role under the same policies, if its tables are \
+         unchanged. If unset, every statement is computed.",
+    )
+    .examples(&[("query.reuse", r#""1h""#)]),
+    Key::new("query.time", Kind::Duration, "How long a statement may plan and run. If unset, without end.")
+        .examples(&[("query.time", r#""30m""#)]),
+    Key::new(
+        "query.rows",
+        Kind::Integer { least: 1, most: i64::MAX },
+        "How many rows an answer may have. If unset, any number.",
+    )
+    .examples(&[("query.rows", "10000000")]),
+    Key::new("query.scanned", Kind::Size, "How many bytes of files a statement may read. If unset, any number.")
+        .examples(&[("query.scanned", r#""100GB""#)]),
     Key::new("audit.folder", Kind::Folder, "The folder of the log.").default(r#""audit""#),
     Key::new("audit.rotate", Kind::Size, "The size above which the log starts a new file.").default(r#""64MiB""#),
     Key::new("shell.editmode", Kind::Choice(&["emacs", "vi"]), "The keys of its editor.").default(r#""emacs""#),

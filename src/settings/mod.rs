@@ -12,6 +12,7 @@ mod layers;
 mod names;
 mod places;
 mod provenance;
+mod query;
 mod reference;
 mod resolve;
 mod role_checks;
@@ -35,6 +36,7 @@ pub use environment::{
 pub use keys::{KEYS, Key, SECTIONS};
 pub use layers::{Origin, Overrides};
 pub use provenance::Provenance;
+pub use query::{QuerySettings, ResultsFormat};
 pub use reference::{file_template, reference_markdown};
 pub use roles::{AuditSettings, GrantsOrigin, GrantsSettings, RoleSettings};
 pub use select::{ColumnChoice, SelectRule};
@@ -176,6 +178,8 @@ pub struct Settings {
     pub grants: GrantsSettings,
     /// `[roles.NAME]`: the roles that sessions act in.
     pub roles: BTreeMap<String, RoleSettings>,
+    /// `[query]`: where answers are kept, and what statements may use.
+    pub query: QuerySettings,
     /// `[audit]`: the log of every statement of a role.
     pub audit: AuditSettings,
     /// `[shell]`: how the SQL shell behaves at first.

@@ -45,6 +45,7 @@ impl Reader<'_> {
             masked: self.masked()?,
             grants: self.grants()?,
             roles: self.roles()?,
+            query: self.query()?,
             audit: self.audit()?,
             shell: self.shell(),
             engine: self.engine()?,
@@ -303,7 +304,7 @@ impl Reader<'_> {
         }
     }
 
-    fn location(&self, path: &[&str]) -> Result<Option<Location>> {
+    pub(super) fn location(&self, path: &[&str]) -> Result<Option<Location>> {
         match (self.entry(path), self.text(path)) {
             (Some((path, entry)), Some(text)) => self.parse_location(path, entry, &text).map(Some),
             _ => Ok(None),

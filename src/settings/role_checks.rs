@@ -21,6 +21,7 @@ pub(super) fn check(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
         check_time(name, role, reader)?;
         check_locations(name, role, settings, reader)?;
     }
+    check_results_apart(settings, reader)?;
     check_audit_apart(settings, reader)
 }
 
@@ -151,6 +152,7 @@ fn kept_apart(settings: &Settings) -> Vec<(&'static str, Location)> {
     places.extend(settings.masked.location.iter().map(|masked| ("masked tables", masked.clone())));
     places.extend(settings.engine.spill_folder.iter().map(|spill| ("the spill folder", folder(spill))));
     places.push(("the audit log", folder(&settings.audit.folder)));
+    places.extend(settings.query.results.iter().map(|results| ("kept results", results.clone())));
     places.extend(settings.file.iter().map(|file| ("the settings file", folder(file))));
     for source in &settings.grants.sources {
         if let GrantsOrigin::At(location) = source {
@@ -168,6 +170,22 @@ fn kept_apart(settings: &Settings) -> Vec<(&'static str, Location)> {
         }
     }
     places
+}
+
+/// Kept results hold what each role was answered: they lie neither among tables, which others read, nor around them.
+fn check_results_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
+    let Some(results) = &settings.query.results else {
+        return Ok(());
+    };
+    let meets = |place: &&Location| is_within(results, place) || is_within(place, results);
+    let Some(place) = raw_locations(settings).chain(&settings.masked.location).find(meets) else {
+        return Ok(());
+    };
+    Err(Error::refused("kept results would lie among the tables, or around them")
+        .with("results", results)
+        .with("location", place)
+        .with("in", &origin(reader, &["query", "results"]))
+        .hint("set `results` of `[query]` to a place apart from the lake and the masked location"))
 }
 
 /// The log says who asked what. Without roles nothing is logged, unless somebody set a folder.

@@ -55,6 +55,10 @@ pub struct RoleSettings {
     pub memory_bytes: Option<u64>,
     /// How long one of its statements may run, at least a second. `None` for no end.
     pub time: Option<Duration>,
+    /// Rows of one of its answers.
+    pub rows: Option<u64>,
+    /// Bytes that may leave its barrier for one statement.
+    pub scanned_bytes: Option<u64>,
     /// By table (`customer` or `dataset.customer`) and column: an SQL expression on the raw row to read instead.
     pub masks: BTreeMap<String, BTreeMap<String, String>>,
     /// By table (`customer`, `dataset.customer` or `dataset.*`): what it reads besides the grants, each list not empty.
@@ -124,6 +128,8 @@ impl Reader<'_> {
             locations: self.locations(&at("locations"))?,
             memory_bytes: self.bytes(&at("memory")),
             time: self.duration(&at("time")),
+            rows: self.count(&at("rows")),
+            scanned_bytes: self.bytes(&at("scanned")),
             masks: self.role_masks(name)?,
             select: self.role_select(name)?,
         })
@@ -180,12 +186,20 @@ impl Reader<'_> {
             .hint(format!("write {forms}")))
     }
 
-    fn duration(&self, path: &[&str]) -> Option<Duration> {
+    pub(super) fn duration(&self, path: &[&str]) -> Option<Duration> {
         parse_duration(&self.text(path)?)
     }
 
-    fn bytes(&self, path: &[&str]) -> Option<u64> {
+    pub(super) fn bytes(&self, path: &[&str]) -> Option<u64> {
         self.entry(path)?.1.value.bytes()
+    }
+
+    /// A number that may be unset.
+    pub(super) fn count(&self, path: &[&str]) -> Option<u64> {
+        match self.entry(path)?.1.value {
+            Value::Integer(number) => u64::try_from(number).ok(),
+            _ => None,
+        }
     }
 
     fn texts(&self, path: &[&str]) -> Vec<String> {

@@ -31,11 +31,11 @@ fn a_statement_is_stopped_when_its_time_is_over() {
     let shop = crowd("time = \"1s\"");
     let run = ask(&shop, "r", ENDLESS);
     assert!(run.took < Duration::from_secs(20), "{:?}", run.took);
-    fails(run, "longer than the role's limit", "57014");
+    fails(run, "longer than the limit", "57014");
     shop.sandbox.write("script.sql", format!("CREATE TABLE workspace.t AS {ENDLESS};"));
     let run = shop.run(["run", "script.sql", "--role", "r"]);
     assert!(run.took < Duration::from_secs(20), "{:?}", run.took);
-    told(run, 1, &["longer than the role's limit", "57014"]);
+    told(run, 1, &["longer than the limit", "57014"]);
     assert!(!shop.sandbox.path("out/t").exists(), "nothing of it is left");
     assert_eq!(lines(&shop, "r", "SELECT count(*) AS n FROM dataset.person"), ["n", "20000"]);
 }

@@ -9,8 +9,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::app::{App, with_settings};
-use super::role::{Desk, RoleArgs};
-use super::{discover, grant, mask, output, plan, query, verify, why};
+use super::desk::Desk;
+use super::query::Printer;
+use super::role::RoleArgs;
+use super::{discover, grant, mask, output, plan, verify, why};
 use crate::engine::statement::parse_script;
 use crate::error::{Error, Result};
 use crate::settings::{FILE_NAME, Overrides, Settings};
@@ -83,7 +85,7 @@ async fn ask(app: &App, role: &str, title: &str, sql: &str) -> Result<()> {
     step(title, &format!("query --role {role} \"{sql}\""))?;
     let desk = Desk::open(app, &RoleArgs { role: Some(role.to_owned()) }).await?;
     for statement in parse_script(sql, "the demo")? {
-        desk.answer(&statement, query::Format::Table, None).await?;
+        desk.answer(&statement, &mut Printer::table()).await?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::engine::target::Target;
 use crate::engine::{Engine, interruptible};
 use crate::error::{Error, Result, Said};
 use crate::model::Location;
-use crate::query::session::Answer;
+use crate::query::Answer;
 
 /// Batches that wait between a query and its file.
 const BATCHES_WAITING: usize = 2;

@@ -168,6 +168,7 @@ pub(super) fn reject_kept_apart(place: &Location, engine: &Engine) -> Result<()>
     apart.extend(settings.engine.spill_folder.iter().map(|spill| ("the spill folder", folder(spill))));
     apart.extend(engine.spill().iter().map(|spill| ("the spill folder", folder(spill.path()))));
     apart.push(("the audit log", folder(&settings.audit.folder)));
+    apart.extend(settings.query.results.iter().map(|results| ("kept results", results.clone())));
     let Some((what, _)) = apart.iter().find(|(_, other)| meets(place, other)) else { return Ok(()) };
     Err(Error::refused("a role would write where only saltlake and its owner may")
         .with("code", &Said("42501"))
