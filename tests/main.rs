@@ -32,6 +32,7 @@ mod pipeline;
 mod roles;
 mod samples;
 mod scripts;
+mod shell;
 mod splice;
 mod support;
 mod tamper;

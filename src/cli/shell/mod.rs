@@ -59,7 +59,9 @@ pub(super) struct ShellArgs {
 pub(super) fn run(args: &ShellArgs, overrides: &Overrides) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         let script = run::RunArgs::of_stdin(args.role.clone());
-        return with_writing_app(overrides, async |app| run::run(&script, app).await);
+        let mut overrides = overrides.clone();
+        let variables = run::variables::take(&mut overrides.set)?;
+        return with_writing_app(&overrides, async |app| run::run(&script, app, &variables).await);
     }
     if needs_file(args.format) {
         return Err(Error::usage("the format is for files").hint("at the prompt: `\\o FILE.parquet`"));
