@@ -3,9 +3,6 @@
 use std::io::{IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::RecordBatch;
-use arrow::util::display::FormatOptions;
-use arrow::util::pretty::pretty_format_batches_with_options;
 use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -57,6 +54,15 @@ pub(super) fn is_watched() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// How many columns standard output has, if it is a screen.
+pub(super) fn screen_width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    // A terminal that does not know its size is taken for an old one.
+    Some(terminal_size::terminal_size_of(std::io::stdout()).map_or(80, |(width, _)| usize::from(width.0).max(1)))
+}
+
 /// An output error in our words. A reader that went away ends the program quietly.
 pub(super) fn fault(error: &std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -97,14 +103,6 @@ pub(super) fn print_error(error: &Error) {
 /// Prints a warning.
 pub(super) fn print_warning(text: &str) {
     note(&format!("{}: {text}", painted("warning", "1;33")));
-}
-
-/// Prints batches as a table.
-pub(super) fn table(batches: &[RecordBatch]) -> Result<String> {
-    let options = FormatOptions::default().with_null("NULL");
-    let table = pretty_format_batches_with_options(batches, &options)
-        .map_err(|_| Error::failed("a result cannot be shown as a table").hint("try --format json"))?;
-    Ok(format!("{table}\n"))
 }
 
 /// Whether only saltlake's own lines are logged.

@@ -6,8 +6,10 @@
 pub mod catalog;
 mod collect;
 pub mod connections;
+pub mod declared;
 pub mod fault;
 pub mod functions;
+pub mod hive;
 mod hold;
 mod infer;
 pub mod keys;
@@ -18,6 +20,7 @@ pub mod part;
 pub mod policy;
 pub mod progress;
 pub(crate) mod schema;
+pub mod spelling;
 mod spill;
 pub mod statement;
 pub mod store;
@@ -490,5 +493,6 @@ fn manifest_files(root: &Store, store: &Store, name: TableName, table: &manifest
         csv_header: true,
         partition_columns: table.partition_columns.clone(),
         files,
+        declared: None,
     })
 }

@@ -13,6 +13,8 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::CATALOG;
+use super::hive::{self, ExternalTable};
+use super::spelling::{self, Spelling};
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
 
@@ -61,21 +63,52 @@ fn parse_one(script: &str, tokens: &[TokenWithSpan], origin: &str) -> Result<Opt
         .get(byte_offset(script, first.span.start)..byte_offset(script, last.span.end))
         .unwrap_or_default()
         .to_owned();
-    let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens.to_vec());
     let fault = |reason: &str| {
         Error::usage("the SQL text cannot be read")
             .with("file", &Said(origin))
             .with("line", &line)
             .with("reason", &Said(reason))
     };
-    let ast = parser.parse_statement().map_err(|error| fault(&error.to_string()))?;
-    let rest = parser.peek_token();
+    let parsed = spelling::parse(tokens).map_err(|error| error.with("file", &Said(origin)).with("line", &line))?;
+    let (ast, rest) = parsed.map_err(|error| fault(&error.to_string()))?;
     if rest.token != Token::EOF {
         return Err(
             fault(&format!("unexpected `{rest}` after the statement")).hint("separate statements by a semicolon")
         );
     }
     Ok(Some(Statement { text, line, ast }))
+}
+
+/// The syntax tree of a statement that is spelt in Athena's own way; `None` if the generic dialect is to read it.
+///
+/// # Errors
+/// Usage, if it is such a statement and cannot be read.
+pub fn own_spelling(text: &str) -> Result<Option<Ast>> {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location() else { return Ok(None) };
+    let mut tokens: Vec<TokenWithSpan> = tokens.into_iter().filter(|token| token.token != Token::EOF).collect();
+    while tokens.last().is_some_and(|last| matches!(last.token, Token::SemiColon | Token::Whitespace(_))) {
+        tokens.pop();
+    }
+    if tokens.iter().any(|token| token.token == Token::SemiColon) {
+        return Ok(None);
+    }
+    match spelling::read(&tokens)? {
+        Spelling::Generic => Ok(None),
+        Spelling::Read(ast) => Ok(Some(*ast)),
+        Spelling::Changed(_) => Ok(parse_one(text, &tokens, "the statement")?.map(|statement| statement.ast)),
+    }
+}
+
+/// What CREATE EXTERNAL TABLE says.
+///
+/// # Errors
+/// Usage, naming the clause.
+pub fn external_table(text: &str) -> Result<ExternalTable> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
+    let tokens = tokens.map_err(|_| Error::usage("the SQL text cannot be read"))?;
+    let solid =
+        tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon | Token::EOF));
+    hive::external_table(solid.collect())
 }
 
 /// The byte position of a tokenizer location, whose line and column count from 1 and whose column counts characters.

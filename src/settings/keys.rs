@@ -305,6 +305,13 @@ pub const KEYS: &[Key] = &[
         ("roles.analyst.select.customer", r#"{ except = ["birthday"], rows = "country = 'DE'" }"#),
     ]),
     Key::new(
+        "query.workspace",
+        Kind::Location,
+        "Where tables and views go that are made without a role, or in one with full access and no `locations`. Apart \
+         from every table.",
+    )
+    .examples(&[("query.workspace", r#""workspace/""#)]),
+    Key::new(
         "query.results",
         Kind::Location,
         "Where the answer of every query is kept, with a record of who asked what. If unset, nothing is kept.",
