@@ -1,6 +1,7 @@
 //! A real pseudo-terminal: keys are typed into it, and the screen is read back.
 
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ impl Terminal {
         drop(pair.slave);
         let keys = pair.master.take_writer().unwrap();
         let mut output = pair.master.try_clone_reader().unwrap();
-        let screen = vt100::Parser::new(rows, cols, 0);
+        let screen = vt100::Parser::new(at_least_one(rows), at_least_one(cols), 0);
         let seen = Arc::new(Mutex::new(Seen { screen, raw: Vec::new(), ended: false }));
         let written = Arc::clone(&seen);
         std::thread::spawn(move || {
@@ -149,6 +150,10 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn at_least_one(count: u16) -> NonZero<u16> {
+    NonZero::new(count).expect("a screen has lines and columns")
 }
 
 /// The characters of what was written, each with the byte after it, without control sequences and carriage returns.
