@@ -10,7 +10,10 @@ use arrow::datatypes::SchemaRef;
 use arrow::json::WriterBuilder as JsonBuilder;
 use arrow::json::writer::{JsonArray, LineDelimited, Writer as JsonWriter};
 use clap::{Args, ValueEnum};
+use datafusion::config::Dialect;
+use datafusion::dataframe::DataFrame;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 
@@ -18,6 +21,7 @@ use super::app::App;
 use super::audit::Entry;
 use super::role::{Desk, RoleArgs};
 use super::{findings, output, records, run, workflow};
+use crate::engine::analysis;
 use crate::engine::catalog::Database;
 use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::interruptible;
@@ -175,10 +179,20 @@ async fn execute(app: &App, databases: &Databases, statement: &Statement) -> Res
     }
     records::add(app, &relations(app, statement), &mut own).await?;
     own.register(&context)?;
-    let frame = context.sql_with_options(&statement.text, run::reading_only()).await;
+    let frame = translated(&context, statement).await;
     let plan = frame.map_err(|error| planning_fault(&error))?.create_physical_plan().await;
     let plan = plan.map_err(|error| planning_fault(&error))?;
     execute_stream(plan, context.task_ctx()).map_err(|error| engine_fault(&error))
+}
+
+/// Plans a statement as the engine spells it.
+async fn translated(context: &SessionContext, statement: &Statement) -> datafusion::common::Result<DataFrame> {
+    let state = context.state();
+    let mut parsed = state.sql_to_statement(&statement.text, &Dialect::Generic)?;
+    analysis::translate_parsed(&mut parsed);
+    let plan = state.statement_to_plan(parsed).await?;
+    run::reading_only().verify_plan(&plan)?;
+    context.execute_logical_plan(plan).await
 }
 
 /// Writes to a file beside its place and renames it there, so that a failed query leaves no half result.

@@ -27,6 +27,7 @@ use super::functions;
 use super::gate::{Kind, check_plan, gate};
 use super::tables::Rights;
 use super::tables::{RoleDatabase, RoleInformation, Shared};
+use crate::engine::analysis;
 use crate::engine::catalog::Database;
 use crate::engine::fault::external;
 use crate::engine::policy::Passed;
@@ -131,7 +132,11 @@ impl RoleSession {
             .with_window_functions(functions::window())
             .with_higher_order_functions(functions::higher_order())
             .build();
-        Ok(Self { context: SessionContext::new_with_state(state), shared, limits })
+        let context = SessionContext::new_with_state(state);
+        for rule in analysis::rules() {
+            context.add_analyzer_rule(rule);
+        }
+        Ok(Self { context, shared, limits })
     }
 
     /// What left the barrier so far: all that a role is told about rows and bytes read.
@@ -186,8 +191,9 @@ impl RoleSession {
 
 async fn plan(
     context: &SessionContext,
-    statement: datafusion::sql::parser::Statement,
+    mut statement: datafusion::sql::parser::Statement,
 ) -> Result<(LogicalPlan, Arc<dyn ExecutionPlan>)> {
+    analysis::translate_parsed(&mut statement);
     let state = context.state();
     let fault = |error| role_planning_fault(&error);
     let planned = state.statement_to_plan(statement).await.map_err(fault)?;
