@@ -35,4 +35,5 @@ mod scripts;
 mod splice;
 mod support;
 mod tamper;
+mod trino;
 mod workspace;

@@ -11,7 +11,13 @@ const TEXT: &[&[Kind]] = &[&[Kind::Text]];
 const PATH: &[&[Kind]] = &[&[Kind::Text, Kind::Text]];
 
 pub(super) const SPECS: &[Spec] = &[
-    Spec { name: "json_extract", takes: PATH, gives: gives::text, run: |c| found(c, |found| found.json()), fails: true },
+    Spec {
+        name: "json_extract",
+        takes: PATH,
+        gives: gives::text,
+        run: |c| found(c, |found| found.json()),
+        fails: true,
+    },
     Spec { name: "json_query", takes: PATH, gives: gives::text, run: |c| found(c, |found| found.json()), fails: true },
     Spec {
         name: "json_extract_scalar",
@@ -20,7 +26,13 @@ pub(super) const SPECS: &[Spec] = &[
         run: |c| found(c, |found| found.scalar()),
         fails: true,
     },
-    Spec { name: "json_value", takes: PATH, gives: gives::text, run: |c| found(c, |found| found.scalar()), fails: true },
+    Spec {
+        name: "json_value",
+        takes: PATH,
+        gives: gives::text,
+        run: |c| found(c, |found| found.scalar()),
+        fails: true,
+    },
     Spec { name: "json_exists", takes: PATH, gives: gives::bool, run: exists, fails: true },
     Spec { name: "json_size", takes: PATH, gives: gives::int, run: size, fails: true },
     Spec { name: "json_array_length", takes: TEXT, gives: gives::int, run: array_length, fails: false },

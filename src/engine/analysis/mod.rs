@@ -1,7 +1,7 @@
 //! The functions that analysts know from Athena, which speaks Trino's SQL, and the engine lacks or spells otherwise.
 //!
 //! What is only spelt otherwise is rewritten before a statement is planned: [`translate`]. What the engine lacks is
-//! registered beside its own functions: [`register`]. [`FUNCTIONS`] lists Trino's functions, and what becomes of each.
+//! registered beside its own functions: [`register`]. [`SECTIONS`] lists Trino's functions, and what becomes of each.
 //!
 //! INVARIANT: no function of this folder reads a file, a setting, the environment or the session, and no error of one
 //! holds a value.
@@ -39,7 +39,7 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::SessionContext;
 
 pub use self::translate::{translate, translate_parsed};
-pub use self::yardstick::{FUNCTIONS, Listed, Standing, page};
+pub use self::yardstick::{Listed, SECTIONS, Section, Standing, page};
 
 /// The scalar functions. Some stand in the place of one of the engine's, which they contain: see [`overloaded`].
 pub fn scalar() -> Vec<Arc<ScalarUDF>> {
