@@ -290,8 +290,7 @@ impl<'a> Rehearsal<'a> {
                     own.findings(&self.decided.findings)?;
                 }
                 own.register(&context)?;
-                let planned = context.sql_with_options(&step.statement.text, super::run::reading_only()).await;
-                planned.map(|_| ()).map_err(|error| crate::engine::fault::planning_fault(&error))
+                super::run::plan_reading(&context, &step.statement).await.map(|_| ())
             }
         }
     }

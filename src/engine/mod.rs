@@ -3,6 +3,7 @@
 //! INVARIANT: a key enters through [`Engine::load_keys`] and leaves only inside a masking function.
 //! INVARIANT: no file listing is cached: every command lists once and reads what it listed.
 
+pub mod analysis;
 pub mod catalog;
 mod collect;
 pub mod connections;
@@ -349,6 +350,7 @@ impl Engine {
         for function in saltlake_udfs::all_functions(&self.ring) {
             context.register_udf(function.as_ref().clone());
         }
+        analysis::register(&context).map_err(|error| fault::engine_fault(&error))?;
         Ok(context)
     }
 

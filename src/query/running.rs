@@ -30,6 +30,7 @@ use super::gate::{Kind, check_plan, check_plan_of_anyone};
 use super::scanned::Scanned;
 use super::workspace::{View, plan_view};
 use crate::engine::CATALOG;
+use crate::engine::analysis;
 use crate::engine::fault::{engine_fault, external, planning_fault};
 use crate::error::{Error, Result};
 use crate::model::TableName;
@@ -175,7 +176,8 @@ impl Steps<'_> {
 
 type Plans = (LogicalPlan, LogicalPlan, Arc<dyn ExecutionPlan>);
 
-async fn plan(context: &SessionContext, ears: Ears, statement: Statement) -> Result<Plans> {
+async fn plan(context: &SessionContext, ears: Ears, mut statement: Statement) -> Result<Plans> {
+    analysis::translate_parsed(&mut statement);
     let state = context.state();
     let fault = |error| ears.planning(&error);
     let written = state.statement_to_plan(statement).await.map_err(fault)?;

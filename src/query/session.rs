@@ -18,6 +18,7 @@ use super::running::{Answer, Ears, Limits, Planned, Steps};
 use super::scanned::Scanned;
 use super::tables::{Rights, RoleDatabase, RoleInformation, Shared};
 use super::workspace::View;
+use crate::engine::analysis;
 use crate::engine::catalog::Database;
 use crate::engine::policy::Passed;
 use crate::engine::{CATALOG, Engine};
@@ -97,7 +98,11 @@ impl RoleSession {
             .with_window_functions(functions::window())
             .with_higher_order_functions(functions::higher_order())
             .build();
-        Ok(Self { context: SessionContext::new_with_state(state), shared, limits })
+        let context = SessionContext::new_with_state(state);
+        for rule in analysis::rules() {
+            context.add_analyzer_rule(rule);
+        }
+        Ok(Self { context, shared, limits })
     }
 
     /// What left the barrier so far: all that a role is told about rows and bytes read.
