@@ -35,6 +35,7 @@ mod pipeline;
 mod roles;
 mod samples;
 mod scripts;
+mod shell;
 mod splice;
 mod statements;
 mod support;

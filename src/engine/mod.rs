@@ -92,6 +92,15 @@ impl Runtimes {
         self.compute.block_on(interruptible(command))
     }
 
+    /// Runs one of the pieces of work of a command that lives on after Ctrl-C. The work itself gives up on it, by
+    /// [`interruptible`].
+    ///
+    /// # Errors
+    /// As the work.
+    pub fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.compute.block_on(work)
+    }
+
     /// Runs a command that cleans up after itself on Ctrl-C, by [`interruptible`]. A second Ctrl-C ends it at once.
     pub fn run_to_end<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
         let twice = async {
