@@ -7,7 +7,7 @@ use crate::support::shop::SNAPPY;
 #[test]
 fn text_is_read_by_position_with_the_declared_types() {
     let shop = open_shop();
-    shop.sandbox.write("logs/1.csv", "id;when;price;word\n1;2024-01-31;1.50;\"a;b\"\n2;;;\n3;2024-02-01;7;x;y\n");
+    shop.sandbox.write("logs/1.csv", "id;when;price;word\n1;2024-01-31;1.50;\"a;b\"\n2;;;\n3;2024-02-01;7;x;9\n");
     ask_open(
         &shop,
         "CREATE EXTERNAL TABLE workspace.logs (`id` bigint COMMENT 'the number', `when` date, price decimal(8,2), word string, more int) \
