@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, UInt64Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::Result as EngineResult;
@@ -47,25 +47,25 @@ fn sequence(columns: &Columns) -> EngineResult<ArrayRef> {
     let mut values: Vec<i64> = Vec::new();
     let rows = columns.each(|row| {
         let (start, stop) = (end(0, row), end(1, row));
-        let step = if columns.count() > 2 {
+        let stride = if columns.count() > 2 {
             columns.int(2, row)
         } else if start > stop {
             -1
         } else {
             1
         };
-        if step == 0 || (step > 0) != (stop >= start) && start != stop {
+        if stride == 0 || (stride > 0) != (stop >= start) && start != stop {
             return Err(columns.wrong("the steps lead away from the end"));
         }
-        let count = usize::try_from(start.abs_diff(stop) / step.unsigned_abs()).unwrap_or(usize::MAX);
+        let count = usize::try_from(start.abs_diff(stop) / stride.unsigned_abs()).unwrap_or(usize::MAX);
         if count.saturating_add(values.len()) >= LIST_BYTES_MAX / size_of::<i64>() {
             return Err(columns.wrong("the list would be too long"));
         }
         let before = values.len();
-        values.extend(std::iter::successors(Some(start), |last| last.checked_add(step)).take(count + 1));
+        values.extend(std::iter::successors(Some(start), |last| last.checked_add(stride)).take(count + 1));
         Ok(Some(values.len() - before))
     })?;
-    let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
+    let nulls = rows.iter().map(Option::is_some).collect::<NullBuffer>();
     let lengths = rows.into_iter().map(Option::unwrap_or_default);
     let values: ArrayRef = if dates {
         Arc::new(values.into_iter().map(|day| i32::try_from(day).ok()).collect::<Date32Array>())
@@ -108,13 +108,17 @@ fn ngrams(columns: &Columns) -> EngineResult<ArrayRef> {
         Ok(Some(runs))
     })?;
     let runs = list::of_lengths(lengths, list::picked(lists.values(), &UInt64Array::from(indices))?, None)?;
-    let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
+    let nulls = rows.iter().map(Option::is_some).collect::<NullBuffer>();
     list::of_lengths(rows.into_iter().map(Option::unwrap_or_default), runs, Some(nulls))
 }
 
 /// Whether the elements of the second stand in the first, one behind the other.
 fn contains_sequence(columns: &Columns) -> EngineResult<ArrayRef> {
     let (whole, part) = (columns.array(0)?.as_list::<i32>(), columns.array(1)?.as_list::<i32>());
+    if whole.value_type().is_null() || part.value_type().is_null() {
+        let known = |row: usize| columns.whole(row).then_some(()).map(|()| list::range(part, row).is_empty());
+        return Ok(Arc::new((0..columns.rows).map(known).collect::<BooleanArray>()));
+    }
     if whole.value_type() != part.value_type() {
         return Err(columns.wrong("the lists hold different types"));
     }

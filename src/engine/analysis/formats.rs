@@ -1,4 +1,4 @@
-//! How dates are written: the formats of MySQL (`date_format`, `date_parse`) and of Joda (`format_datetime`,
+//! How dates are written: the formats of `MySQL` (`date_format`, `date_parse`) and of Joda (`format_datetime`,
 //! `parse_datetime`), as one list of parts.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
@@ -62,7 +62,7 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// Reads a format of MySQL. None if it holds what Trino does not know either.
+    /// Reads a format of `MySQL`. None if it holds what Trino does not know either.
     pub(super) fn mysql(format: &str) -> Option<Self> {
         let mut parts = Vec::new();
         let mut letters = format.chars();

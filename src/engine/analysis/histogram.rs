@@ -18,6 +18,7 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { name: "most_frequent", takes: &[&[Kind::List, Kind::Int]], gives: counts_type, run: counts, fails: true },
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "a description asks for it")]
 fn counts_type(types: &[DataType]) -> EngineResult<DataType> {
     Ok(map::map_type(&list::item(types.first().unwrap_or(&DataType::Null)), &DataType::Int64))
 }
@@ -54,5 +55,5 @@ fn counts(columns: &Columns) -> EngineResult<ArrayRef> {
     })?;
     let keys = list::picked(values, &UInt64Array::from(keys))?;
     let numbers: ArrayRef = Arc::new(Int64Array::from(numbers));
-    map::build(&keys, &numbers, &rows, Twice::First, &|| columns.wrong("a value stands twice"))
+    map::build(&keys, &numbers, &rows, Twice::First, &|| columns.refuse("a value stands twice"))
 }

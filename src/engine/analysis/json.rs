@@ -11,28 +11,10 @@ const TEXT: &[&[Kind]] = &[&[Kind::Text]];
 const PATH: &[&[Kind]] = &[&[Kind::Text, Kind::Text]];
 
 pub(super) const SPECS: &[Spec] = &[
-    Spec {
-        name: "json_extract",
-        takes: PATH,
-        gives: gives::text,
-        run: |c| found(c, |found| found.json()),
-        fails: true,
-    },
-    Spec { name: "json_query", takes: PATH, gives: gives::text, run: |c| found(c, |found| found.json()), fails: true },
-    Spec {
-        name: "json_extract_scalar",
-        takes: PATH,
-        gives: gives::text,
-        run: |c| found(c, |found| found.scalar()),
-        fails: true,
-    },
-    Spec {
-        name: "json_value",
-        takes: PATH,
-        gives: gives::text,
-        run: |c| found(c, |found| found.scalar()),
-        fails: true,
-    },
+    Spec { name: "json_extract", takes: PATH, gives: gives::text, run: |c| found(c, json_of), fails: true },
+    Spec { name: "json_query", takes: PATH, gives: gives::text, run: |c| found(c, json_of), fails: true },
+    Spec { name: "json_extract_scalar", takes: PATH, gives: gives::text, run: |c| found(c, scalar_of), fails: true },
+    Spec { name: "json_value", takes: PATH, gives: gives::text, run: |c| found(c, scalar_of), fails: true },
     Spec { name: "json_exists", takes: PATH, gives: gives::bool, run: exists, fails: true },
     Spec { name: "json_size", takes: PATH, gives: gives::int, run: size, fails: true },
     Spec { name: "json_array_length", takes: TEXT, gives: gives::int, run: array_length, fails: false },
@@ -180,24 +162,24 @@ struct Found<'a> {
     many: bool,
 }
 
-impl Found<'_> {
-    fn json(&self) -> Option<String> {
-        match (self.all.as_slice(), self.many) {
-            ([one], _) => Some(one.to_string()),
-            ([], _) | (_, false) => None,
-            (several, true) => {
-                let parts: Vec<String> = several.iter().map(ToString::to_string).collect();
-                Some(format!("[{}]", parts.join(",")))
-            }
+/// The one, or all of them as an array if the path can lead to several.
+fn json_of(found: &Found<'_>) -> Option<String> {
+    match (found.all.as_slice(), found.many) {
+        ([one], _) => Some(one.to_string()),
+        ([], _) | (_, false) => None,
+        (several, true) => {
+            let parts: Vec<String> = several.iter().map(ToString::to_string).collect();
+            Some(format!("[{}]", parts.join(",")))
         }
     }
+}
 
-    fn scalar(&self) -> Option<String> {
-        match self.all.as_slice() {
-            [Value::String(text)] => Some(text.clone()),
-            [value @ (Value::Bool(_) | Value::Number(_))] => Some(value.to_string()),
-            _ => None,
-        }
+/// The one, if it is no array and no object.
+fn scalar_of(found: &Found<'_>) -> Option<String> {
+    match found.all.as_slice() {
+        [Value::String(text)] => Some(text.clone()),
+        [value @ (Value::Bool(_) | Value::Number(_))] => Some(value.to_string()),
+        _ => None,
     }
 }
 
@@ -263,7 +245,6 @@ fn array_contains(columns: &Columns) -> EngineResult<ArrayRef> {
         Ok(Some(items.iter().any(|item| match sought {
             DataType::Utf8 => item.as_str() == Some(columns.text(1, row)),
             DataType::Int64 => item.as_i64() == Some(columns.int(1, row)),
-            #[expect(clippy::float_cmp, reason = "the same number, as in SQL")]
             DataType::Float64 => item.as_f64() == Some(columns.double(1, row)),
             _ => item.as_bool().is_some() && item.as_bool() == columns.boolean(1, row),
         })))

@@ -41,6 +41,7 @@ pub(super) fn read(name: &str, function: &mut Function) {
     for argument in arguments_mut(function).into_iter().flatten() {
         let Some(params) = parameters(argument) else { continue };
         let mut body = taken(argument);
+        let _ = body.visit(&mut Arrays);
         for param in &params {
             // A field of a row: the engine knows `get_field(x, 'a')`, but takes `x.a` for a column.
             replace(&mut body, param, &Expr::Identifier(param.clone()));
@@ -107,6 +108,20 @@ fn names(expr: &Expr) -> Option<Vec<Ident>> {
         Expr::Nested(inner) => Some(vec![name(inner)?]),
         Expr::Tuple(all) => all.iter().map(name).collect(),
         _ => None,
+    }
+}
+
+/// Array literals as calls: the engine does not look for a lambda's parameters in the elements of a literal.
+struct Arrays;
+
+impl VisitorMut for Arrays {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Array(array) = expr {
+            *expr = call("make_array", std::mem::take(&mut array.elem), Span::empty());
+        }
+        ControlFlow::Continue(())
     }
 }
 

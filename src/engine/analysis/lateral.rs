@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, NullHandling, Result as EngineResult, ScalarValue};
 use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
@@ -114,15 +114,13 @@ impl Left<'_> {
                 Expr::OuterReferenceColumn(_, column) if self.plan.schema().has_column(&column) => {
                     Transformed::yes(Expr::Column(column))
                 }
-                Expr::Column(column) => match known.get(&column) {
-                    Some(expr) => {
-                        Transformed::new((*expr).clone(), true, datafusion::common::tree_node::TreeNodeRecursion::Jump)
+                Expr::Column(column) => {
+                    if let Some(expr) = known.get(&column) {
+                        return Ok(Transformed::new((*expr).clone(), true, TreeNodeRecursion::Jump));
                     }
-                    None => {
-                        strange = true;
-                        Transformed::no(Expr::Column(column))
-                    }
-                },
+                    strange = true;
+                    Transformed::no(Expr::Column(column))
+                }
                 other => {
                     strange |= matches!(
                         other,

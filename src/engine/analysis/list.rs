@@ -10,7 +10,7 @@ use datafusion::common::Result as EngineResult;
 
 /// A list column of texts.
 pub(super) fn of_texts(rows: Vec<Option<Vec<Option<String>>>>) -> EngineResult<ArrayRef> {
-    let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
+    let nulls = rows.iter().map(Option::is_some).collect::<NullBuffer>();
     let lengths: Vec<usize> = rows.iter().map(|row| row.as_ref().map_or(0, Vec::len)).collect();
     let values: StringArray = rows.into_iter().flatten().flatten().collect();
     of_lengths(lengths, Arc::new(values), Some(nulls))
@@ -33,7 +33,7 @@ pub(super) fn offsets(lengths: impl IntoIterator<Item = usize>) -> OffsetBuffer<
 
 /// A list column whose row holds the values at the indices of that row; NULL where there is no such list.
 pub(super) fn of_picked(values: &ArrayRef, rows: &[Option<Vec<u64>>]) -> EngineResult<ArrayRef> {
-    let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
+    let nulls = rows.iter().map(Option::is_some).collect::<NullBuffer>();
     let lengths: Vec<usize> = rows.iter().map(|row| row.as_ref().map_or(0, Vec::len)).collect();
     let indices: UInt64Array = rows.iter().flatten().flatten().copied().collect();
     of_lengths(lengths, picked(values, &indices)?, Some(nulls))

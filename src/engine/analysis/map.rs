@@ -8,7 +8,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::row::{Row, RowConverter, SortField};
-use datafusion::common::{DataFusionError, Result as EngineResult, plan_err};
+use datafusion::common::{Result as EngineResult, plan_err};
 
 use super::list;
 use super::row::{Columns, Kind, Spec};
@@ -107,15 +107,11 @@ const fn part<const N: usize>(name: &'static str) -> Spec {
 
 fn part_of<const N: usize>(columns: &Columns) -> EngineResult<ArrayRef> {
     let array = columns.array(0)?;
-    let (entries, offsets, nulls) = match array.data_type() {
-        DataType::Map(..) => {
-            let map = array.as_map();
-            (map.entries().clone(), map.offsets().clone(), map.nulls().cloned())
-        }
-        _ => {
-            let lists = array.as_list::<i32>();
-            (lists.values().as_struct().clone(), lists.offsets().clone(), lists.nulls().cloned())
-        }
+    let (entries, offsets, nulls) = if let Some(map) = array.as_map_opt() {
+        (map.entries().clone(), map.offsets().clone(), map.nulls().cloned())
+    } else {
+        let lists = array.as_list::<i32>();
+        (lists.values().as_struct().clone(), lists.offsets().clone(), lists.nulls().cloned())
     };
     let column = entries.columns().get(N).ok_or_else(|| columns.wrong("there are fewer columns"))?;
     let values = match entries.nulls() {
@@ -145,13 +141,12 @@ fn parts_of(data_type: &DataType) -> EngineResult<(DataType, DataType)> {
         DataType::Map(entries, _) => entries.data_type(),
         other => other,
     };
-    match entry {
-        DataType::Struct(fields) => match fields.as_ref() {
-            [key, value] => Ok((key.data_type().clone(), value.data_type().clone())),
-            _ => plan_err!("an entry of a map is a row of a key and a value"),
-        },
-        _ => plan_err!("an entry of a map is a row of a key and a value"),
+    if let DataType::Struct(fields) = entry
+        && let [key, value] = fields.as_ref()
+    {
+        return Ok((key.data_type().clone(), value.data_type().clone()));
     }
+    plan_err!("an entry of a map is a row of a key and a value")
 }
 
 fn entries_type(types: &[DataType]) -> EngineResult<DataType> {
@@ -164,6 +159,9 @@ fn multimap_type(types: &[DataType]) -> EngineResult<DataType> {
     Ok(map_type(&key, &DataType::new_list(value, true)))
 }
 
+/// What a row that is no map leads to: an error, or nothing, and the row is NULL.
+pub(super) type Wrong<'a> = dyn Fn() -> EngineResult<()> + 'a;
+
 /// The entries of each row: the indices of its keys and values.
 type Rows = Vec<Option<Vec<u64>>>;
 
@@ -173,14 +171,16 @@ pub(super) fn build(
     values: &ArrayRef,
     rows: &Rows,
     twice: Twice,
-    wrong: &dyn Fn() -> DataFusionError,
+    wrong: &Wrong,
 ) -> EngineResult<ArrayRef> {
     let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
     let known = converter.convert_columns(std::slice::from_ref(keys))?;
     let mut kept: Vec<u64> = Vec::new();
     let mut lengths = Vec::with_capacity(rows.len());
+    let mut there = Vec::with_capacity(rows.len());
     for row in rows {
         let before = kept.len();
+        let mut is_map = row.is_some();
         let mut places: HashMap<Row<'_>, usize> = HashMap::new();
         for index in row.iter().flatten() {
             let at = usize::try_from(*index).unwrap_or(usize::MAX);
@@ -198,14 +198,21 @@ pub(super) fn build(
                     }
                 }
                 (Some(_), Twice::First) => {}
-                (Some(_), Twice::Wrong) => return Err(wrong()),
+                (Some(_), Twice::Wrong) => {
+                    wrong()?;
+                    is_map = false;
+                }
             }
         }
+        if !is_map {
+            kept.truncate(before);
+        }
+        there.push(is_map);
         lengths.push(kept.len() - before);
     }
     let kept = UInt64Array::from(kept);
     let columns = vec![list::picked(keys, &kept)?, list::picked(values, &kept)?];
-    assemble(columns, lengths, rows.iter().map(Option::is_some).collect())
+    assemble(columns, lengths, there.into_iter().collect())
 }
 
 /// Maps of keys and values that lie one behind the other.
@@ -218,11 +225,7 @@ fn assemble(columns: Vec<ArrayRef>, lengths: Vec<usize>, nulls: NullBuffer) -> E
 }
 
 /// Maps of text to text.
-pub(super) fn of_texts(
-    rows: &[Option<Vec<(&str, &str)>>],
-    twice: Twice,
-    wrong: &dyn Fn() -> DataFusionError,
-) -> EngineResult<ArrayRef> {
+pub(super) fn of_texts(rows: &[Option<Vec<(&str, &str)>>], twice: Twice, wrong: &Wrong) -> EngineResult<ArrayRef> {
     let (keys, values, rows) = texts(rows);
     build(&keys, &values, &rows, twice, wrong)
 }
@@ -264,9 +267,9 @@ fn of_entries(columns: &Columns, twice: Twice) -> EngineResult<ArrayRef> {
     let (keys, values, rows) = entries(columns.array(0)?.as_list::<i32>())?;
     let missing = rows.iter().flatten().flatten().any(|index| keys.is_null(usize::try_from(*index).unwrap_or(0)));
     if twice == Twice::Wrong && missing {
-        return Err(columns.wrong("a key is NULL"));
+        columns.refuse("a key is NULL")?;
     }
-    build(&keys, &values, &rows, twice, &|| columns.wrong("a key stands twice"))
+    build(&keys, &values, &rows, twice, &|| columns.refuse("a key stands twice"))
 }
 
 fn multimap(columns: &Columns) -> EngineResult<ArrayRef> {
@@ -307,7 +310,7 @@ fn gathered(keys: &ArrayRef, values: &ArrayRef, rows: &Rows) -> EngineResult<Arr
 /// One map of all of a row's; of a key that stands in several, the last counts.
 fn map_concat(columns: &Columns) -> EngineResult<ArrayRef> {
     let maps = columns.arrays.iter().map(|array| Ok(cast(array, &columns.gives)?)).collect::<EngineResult<Vec<_>>>()?;
-    let maps: Vec<&MapArray> = maps.iter().map(|map| map.as_map()).collect();
+    let maps: Vec<&MapArray> = maps.iter().map(AsArray::as_map).collect();
     let keys: Vec<&dyn Array> = maps.iter().map(|map| map.keys().as_ref()).collect();
     let values: Vec<&dyn Array> = maps.iter().map(|map| map.values().as_ref()).collect();
     let row_of = |row: usize| {
@@ -323,7 +326,7 @@ fn map_concat(columns: &Columns) -> EngineResult<ArrayRef> {
         Some(indices)
     };
     let rows: Rows = (0..columns.rows).map(row_of).collect();
-    build(&concat(&keys)?, &concat(&values)?, &rows, Twice::Last, &|| columns.wrong("a key stands twice"))
+    build(&concat(&keys)?, &concat(&values)?, &rows, Twice::Last, &|| columns.refuse("a key stands twice"))
 }
 
 /// One map of a list of maps; of a key that stands in several, the first counts.
@@ -335,7 +338,7 @@ fn map_of_maps(columns: &Columns) -> EngineResult<ArrayRef> {
         lists.is_valid(row).then(|| indices.map(|index| index as u64).collect())
     };
     let rows: Rows = (0..lists.len()).map(row_of).collect();
-    build(maps.keys(), maps.values(), &rows, Twice::First, &|| columns.wrong("a key stands twice"))
+    build(maps.keys(), maps.values(), &rows, Twice::First, &|| columns.refuse("a key stands twice"))
 }
 
 fn map_range(map: &MapArray, row: usize) -> std::ops::Range<usize> {

@@ -129,7 +129,7 @@ fn width_bucket(columns: &Columns) -> EngineResult<ArrayRef> {
     columns.ints(|row| {
         let (value, low, high, count) =
             (columns.double(0, row), columns.double(1, row), columns.double(2, row), columns.int(3, row));
-        if count <= 0 || low == high || !value.is_finite() || !low.is_finite() || !high.is_finite() {
+        if count <= 0 || low.total_cmp(&high).is_eq() || !value.is_finite() || !low.is_finite() || !high.is_finite() {
             return Err(columns.wrong("the buckets are at least one, between two finite bounds"));
         }
         let (value, low, high) = if low > high { (-value, -low, -high) } else { (value, low, high) };

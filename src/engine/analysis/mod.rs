@@ -27,6 +27,8 @@ mod regexp;
 mod row;
 mod string;
 mod templates;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod url;
 mod yardstick;
@@ -41,22 +43,24 @@ use datafusion::prelude::SessionContext;
 pub use self::translate::{translate, translate_parsed};
 pub use self::yardstick::{Listed, SECTIONS, Section, Standing, page};
 
+/// The scalar functions of this folder, by family.
+static FAMILIES: [&[row::Spec]; 11] = [
+    datetime::SPECS,
+    string::SPECS,
+    json::SPECS,
+    regexp::SPECS,
+    math::SPECS,
+    binary::SPECS,
+    url::SPECS,
+    array::SPECS,
+    map::SPECS,
+    histogram::SPECS,
+    convert::SPECS,
+];
+
 /// The scalar functions. Some stand in the place of one of the engine's, which they contain: see [`overloaded`].
 pub fn scalar() -> Vec<Arc<ScalarUDF>> {
-    let families = [
-        datetime::SPECS,
-        string::SPECS,
-        json::SPECS,
-        regexp::SPECS,
-        math::SPECS,
-        binary::SPECS,
-        url::SPECS,
-        array::SPECS,
-        map::SPECS,
-        histogram::SPECS,
-        convert::SPECS,
-    ];
-    let mut all: Vec<Arc<ScalarUDF>> = families.into_iter().flatten().flat_map(row::functions).collect();
+    let mut all: Vec<Arc<ScalarUDF>> = FAMILIES.iter().copied().flatten().flat_map(row::functions).collect();
     all.extend(overloaded::functions());
     all
 }

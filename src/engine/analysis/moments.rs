@@ -65,13 +65,15 @@ impl Place {
     pub(super) fn instant(&self, wall: NaiveDateTime) -> Option<i64> {
         let utc = match &self.zone {
             None => wall,
-            Some(zone) => match zone.offset_from_local_datetime(&wall).earliest() {
-                Some(offset) => behind(wall, offset.fix().local_minus_utc())?,
-                None => {
-                    let before = zone.offset_from_utc_datetime(&wall.checked_sub_signed(TimeDelta::days(1))?);
-                    behind(wall, before.fix().local_minus_utc())?
-                }
-            },
+            Some(zone) => {
+                let found = zone.offset_from_local_datetime(&wall).earliest();
+                // What clocks leave out is taken as if they had not been put forward.
+                let found = found.or_else(|| {
+                    let before = wall.checked_sub_signed(TimeDelta::days(1))?;
+                    Some(zone.offset_from_utc_datetime(&before))
+                });
+                behind(wall, found?.fix().local_minus_utc())?
+            }
         };
         Some(utc.and_utc().timestamp_micros())
     }

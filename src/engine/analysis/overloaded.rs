@@ -58,6 +58,24 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     all
 }
 
+/// The number of characters that one format may ask for.
+const WIDTH_MAX: u64 = 1 << 16;
+
+/// Refuses formats that ask for wide fields: `%2000000000d`.
+fn check_widths(argument: &ColumnarValue) -> EngineResult<()> {
+    let formats = match argument {
+        ColumnarValue::Array(array) => Arc::clone(array),
+        ColumnarValue::Scalar(value) => value.to_array()?,
+    };
+    let formats = arrow::compute::cast(&formats, &DataType::Utf8)?;
+    let width = |digits: &str| if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u64::MAX) };
+    let wide = formats.as_string::<i32>().iter().flatten().any(|format| {
+        let widths = format.split(|c: char| !c.is_ascii_digit()).map(width);
+        widths.fold(0_u64, u64::saturating_add) > WIDTH_MAX
+    });
+    if wide { Err(super::row::wrong("format", "the widths are too large")) } else { Ok(()) }
+}
+
 /// A function of the engine's, by its name.
 fn engine(name: &str) -> Option<Arc<ScalarUDF>> {
     static KNOWN: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
@@ -125,10 +143,10 @@ struct Overloaded {
 
 impl Overloaded {
     fn meant(&self, types: &[DataType]) -> EngineResult<&Arc<ScalarUDF>> {
-        match self.ways.iter().find(|way| (way.meant)(types)) {
-            Some(way) => Ok(&way.function),
-            None => plan_err!("`{}` does not take these arguments", self.name),
-        }
+        let Some(way) = self.ways.iter().find(|way| (way.meant)(types)) else {
+            return plan_err!("`{}` does not take these arguments", self.name);
+        };
+        Ok(&way.function)
     }
 }
 
@@ -175,6 +193,9 @@ impl ScalarUDFImpl for Overloaded {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        if let ("format", Some(format)) = (self.name, args.args.first()) {
+            check_widths(format)?;
+        }
         let types: Vec<DataType> = args.args.iter().map(ColumnarValue::data_type).collect();
         self.meant(&types)?.invoke_with_args(args)
     }
@@ -192,10 +213,8 @@ impl MapValue {
     }
 
     fn extract() -> EngineResult<Arc<ScalarUDF>> {
-        match engine("map_extract") {
-            Some(function) => Ok(function),
-            None => plan_err!("the engine has no maps"),
-        }
+        let Some(function) = engine("map_extract") else { return plan_err!("the engine has no maps") };
+        Ok(function)
     }
 }
 

@@ -184,6 +184,7 @@ pub(super) fn moment_type() -> DataType {
 }
 
 /// What functions give, whatever they are given.
+#[expect(clippy::unnecessary_wraps, reason = "a description may refuse types")]
 pub(super) mod gives {
     use super::{DataType, EngineResult, TimeUnit, moment_type};
 
@@ -286,11 +287,11 @@ impl Columns {
     /// where it fails.
     pub(super) fn each<T>(
         &self,
-        mut make: impl FnMut(usize) -> EngineResult<Option<T>>,
+        mut compute: impl FnMut(usize) -> EngineResult<Option<T>>,
     ) -> EngineResult<Vec<Option<T>>> {
         let mut made = Vec::with_capacity(self.rows);
         for row in 0..self.rows {
-            made.push(if self.whole(row) { self.forgive(make(row))? } else { None });
+            made.push(if self.whole(row) { self.forgive(compute(row))? } else { None });
         }
         Ok(made)
     }
@@ -302,16 +303,19 @@ impl Columns {
 
     pub(super) fn texts<S: AsRef<str>>(
         &self,
-        make: impl FnMut(usize) -> EngineResult<Option<S>>,
+        compute: impl FnMut(usize) -> EngineResult<Option<S>>,
     ) -> EngineResult<ArrayRef> {
-        let made = self.each(make)?;
+        let made = self.each(compute)?;
         let bytes: usize = made.iter().flatten().map(|text| text.as_ref().len()).sum();
         self.fits(bytes)?;
         Ok(Arc::new(StringArray::from_iter(made)))
     }
 
-    pub(super) fn binaries(&self, make: impl FnMut(usize) -> EngineResult<Option<Vec<u8>>>) -> EngineResult<ArrayRef> {
-        let made = self.each(make)?;
+    pub(super) fn binaries(
+        &self,
+        compute: impl FnMut(usize) -> EngineResult<Option<Vec<u8>>>,
+    ) -> EngineResult<ArrayRef> {
+        let made = self.each(compute)?;
         self.fits(made.iter().flatten().map(Vec::len).sum())?;
         Ok(Arc::new(BinaryArray::from_iter(made)))
     }
@@ -321,35 +325,40 @@ impl Columns {
         if i32::try_from(bytes).is_ok() { Ok(()) } else { Err(self.wrong("the result is too large")) }
     }
 
-    pub(super) fn ints(&self, make: impl FnMut(usize) -> EngineResult<Option<i64>>) -> EngineResult<ArrayRef> {
-        self.primitives::<Int64Type>(make)
+    pub(super) fn ints(&self, compute: impl FnMut(usize) -> EngineResult<Option<i64>>) -> EngineResult<ArrayRef> {
+        self.primitives::<Int64Type>(compute)
     }
 
-    pub(super) fn doubles(&self, make: impl FnMut(usize) -> EngineResult<Option<f64>>) -> EngineResult<ArrayRef> {
-        self.primitives::<Float64Type>(make)
+    pub(super) fn doubles(&self, compute: impl FnMut(usize) -> EngineResult<Option<f64>>) -> EngineResult<ArrayRef> {
+        self.primitives::<Float64Type>(compute)
     }
 
-    pub(super) fn bools(&self, make: impl FnMut(usize) -> EngineResult<Option<bool>>) -> EngineResult<ArrayRef> {
-        Ok(Arc::new(BooleanArray::from_iter(self.each(make)?)))
+    pub(super) fn bools(&self, compute: impl FnMut(usize) -> EngineResult<Option<bool>>) -> EngineResult<ArrayRef> {
+        Ok(Arc::new(BooleanArray::from_iter(self.each(compute)?)))
     }
 
     /// Numbers, dates or timestamps, as the type to give.
     pub(super) fn primitives<T: ArrowPrimitiveType>(
         &self,
-        make: impl FnMut(usize) -> EngineResult<Option<T::Native>>,
+        compute: impl FnMut(usize) -> EngineResult<Option<T::Native>>,
     ) -> EngineResult<ArrayRef> {
-        let made: PrimitiveArray<T> = self.each(make)?.into_iter().collect();
+        let made: PrimitiveArray<T> = self.each(compute)?.into_iter().collect();
         Ok(Arc::new(made.with_data_type(self.gives.clone())))
     }
 
     /// Lists of text.
     pub(super) fn lists(
         &self,
-        make: impl FnMut(usize) -> EngineResult<Option<Vec<Option<String>>>>,
+        compute: impl FnMut(usize) -> EngineResult<Option<Vec<Option<String>>>>,
     ) -> EngineResult<ArrayRef> {
-        let made = self.each(make)?;
+        let made = self.each(compute)?;
         self.fits(made.iter().flatten().flatten().flatten().map(String::len).sum())?;
         super::list::of_texts(made)
+    }
+
+    /// An error, or nothing in the lenient twin.
+    pub(super) fn refuse(&self, reason: &'static str) -> EngineResult<()> {
+        if self.lenient { Ok(()) } else { Err(self.wrong(reason)) }
     }
 
     /// An error that names the function, and no value.
@@ -379,10 +388,10 @@ impl<T> Remembered<T> {
         Self { last: None }
     }
 
-    pub(super) fn of(&mut self, text: &str, make: impl FnOnce(&str) -> EngineResult<T>) -> EngineResult<&T> {
+    pub(super) fn of(&mut self, text: &str, compute: impl FnOnce(&str) -> EngineResult<T>) -> EngineResult<&T> {
         let kept = matches!(&self.last, Some((last, _)) if last == text);
         if !kept {
-            self.last = Some((text.to_owned(), make(text)?));
+            self.last = Some((text.to_owned(), compute(text)?));
         }
         let [made] = take_function_args("remembered", self.last.iter().map(|(_, made)| made))?;
         Ok(made)

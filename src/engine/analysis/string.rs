@@ -95,7 +95,7 @@ fn split(columns: &Columns) -> EngineResult<ArrayRef> {
 }
 
 /// The entries of a row: what stands before the first delimiter, and what behind it.
-fn entries<'a>(columns: &'a Columns, row: usize) -> EngineResult<Vec<(&'a str, &'a str)>> {
+fn entries(columns: &Columns, row: usize) -> EngineResult<Vec<(&str, &str)>> {
     let (text, between_entries, between) = (columns.text(0, row), columns.text(1, row), columns.text(2, row));
     if between_entries.is_empty() || between.is_empty() || between_entries == between {
         return Err(columns.wrong("the delimiters are empty or the same"));
@@ -106,7 +106,7 @@ fn entries<'a>(columns: &'a Columns, row: usize) -> EngineResult<Vec<(&'a str, &
 
 fn split_to_map(columns: &Columns) -> EngineResult<ArrayRef> {
     let rows = columns.each(|row| entries(columns, row).map(Some))?;
-    map::of_texts(&rows, Twice::Wrong, &|| columns.wrong("a key stands twice"))
+    map::of_texts(&rows, Twice::Wrong, &|| columns.refuse("a key stands twice"))
 }
 
 fn split_to_multimap(columns: &Columns) -> EngineResult<ArrayRef> {

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArgumentClause, FunctionArgumentList,
     FunctionArguments, Ident, ListAggOnOverflow, Select, SelectItem, Statement, TableAlias, TableFactor, TypedString,
-    VisitMut, VisitorMut,
+    Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
@@ -66,6 +66,7 @@ impl VisitorMut for Translating {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let written = self.written.pop().unwrap_or_default();
+        name_casts(&mut select.projection);
         if written.iter().flatten().any(|(_, count)| *count != self.count) {
             for (item, written) in select.projection.iter_mut().zip(written) {
                 if let (SelectItem::UnnamedExpr(expr), Some((text, _))) = (&mut *item, written)
@@ -92,6 +93,10 @@ impl VisitorMut for Translating {
             Expr::Function(function) => self.function(function),
             Expr::Cast { kind, expr: inner, data_type, .. } => cast(kind, inner, data_type),
             Expr::TypedString(typed) => json_literal(typed),
+            Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+                escape(pattern, escape_char);
+                None
+            }
             _ => None,
         };
         if let Some(rewritten) = rewritten {
@@ -148,6 +153,36 @@ impl Translating {
     }
 }
 
+/// Names the casts of what stands in a SELECT list once more. The engine names a cast as what it casts, and then finds
+/// two columns of one name.
+fn name_casts(projection: &mut [SelectItem]) {
+    let is_cast = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Cast { .. }));
+    if projection.len() < 2 || !projection.iter().any(is_cast) {
+        return;
+    }
+    let of = |item: &SelectItem| {
+        let SelectItem::UnnamedExpr(expr) = item else { return None };
+        let mut expr = expr;
+        while let Expr::Cast { expr: inner, .. } = expr {
+            expr = inner;
+        }
+        Some(expr.to_string())
+    };
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for text in projection.iter().filter_map(of) {
+        *counts.entry(text).or_default() += 1;
+    }
+    for item in projection {
+        if is_cast(item)
+            && of(item).is_some_and(|text| counts.get(&text).is_some_and(|count| *count > 1))
+            && let SelectItem::UnnamedExpr(expr) = item
+        {
+            let alias = Ident::with_quote('"', expr.to_string());
+            *item = SelectItem::ExprWithAlias { expr: taken(expr), alias };
+        }
+    }
+}
+
 fn no_arguments(function: &Function) -> Option<Vec<&Expr>> {
     match &function.args {
         FunctionArguments::List(list) if list.args.is_empty() => Some(Vec::new()),
@@ -159,6 +194,29 @@ fn template(name: &str, arguments: usize) -> Option<&'static Template> {
     static KNOWN: LazyLock<HashMap<(&str, usize), &Template>> =
         LazyLock::new(|| TEMPLATES.iter().map(|template| ((template.name, template.arguments), template)).collect());
     KNOWN.get(&(name, arguments)).copied()
+}
+
+/// LIKE with an escape character of its own: the engine knows the backslash alone.
+fn escape(pattern: &mut Expr, escape_char: &mut Option<ValueWithSpan>) {
+    let Some(Value::SingleQuotedString(escape)) = escape_char.as_ref().map(|escape| &escape.value) else { return };
+    let mut escape = escape.chars();
+    let (Some(escape), None) = (escape.next(), escape.next()) else { return };
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern else { return };
+    let mut rewritten = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            _ if letter == escape => match letters.next() {
+                Some(meant @ ('%' | '_' | '\\')) => rewritten.extend(['\\', meant]),
+                Some(meant) => rewritten.push(meant),
+                None => return,
+            },
+            '\\' => rewritten.push_str("\\\\"),
+            other => rewritten.push(other),
+        }
+    }
+    *text = rewritten;
+    *escape_char = None;
 }
 
 /// CAST to types that the engine has under other names.
@@ -243,7 +301,7 @@ fn percentiles(function: &Function) -> Option<Expr> {
     Some(call("make_array", all, place_of(function)))
 }
 
-/// `try(…)`: what can fail inside gives NULL. Casts become TRY_CAST, a division by zero NULL, and functions of ours
+/// `try(…)`: what can fail inside gives NULL. Casts become `TRY_CAST`, a division by zero NULL, and functions of ours
 /// their lenient twins.
 fn attempt(function: &mut Function) -> Option<Expr> {
     let arguments = arguments_of(function)?;
@@ -262,7 +320,7 @@ impl VisitorMut for Lenient {
         match expr {
             Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
             Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
-                let zero = Expr::value(sqlparser::ast::Value::Number("0".to_owned(), false));
+                let zero = Expr::value(Value::Number("0".to_owned(), false));
                 let divisor = taken(right);
                 **right = call("nullif", vec![divisor, zero], Span::empty());
             }
@@ -302,7 +360,7 @@ fn unnest(alias: Option<&TableAlias>, arrays: &mut Vec<Expr>, with_ordinality: &
     }
     if *with_ordinality && !arrays.is_empty() {
         let lengths = arrays.iter().map(|array| call("cardinality", vec![array.clone()], Span::empty())).collect();
-        let one = Expr::value(sqlparser::ast::Value::Number("1".to_owned(), false));
+        let one = Expr::value(Value::Number("1".to_owned(), false));
         let longest = call("greatest", lengths, Span::empty());
         arrays.push(call("generate_series", vec![one, longest], Span::empty()));
         *with_ordinality = false;

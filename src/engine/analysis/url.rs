@@ -104,16 +104,12 @@ impl<'a> Url<'a> {
         let found = PARTS.as_ref()?.captures(text)?;
         let part = |group: usize| found.get(group).map(|part| part.as_str());
         let authority = part(2).map(|authority| authority.rsplit_once('@').map_or(authority, |(_, host)| host));
-        let (host, port) = match authority {
-            // An IPv6 address stands in brackets and has colons of its own.
-            Some(host) if host.ends_with(']') => (Some(host), None),
-            Some(authority) => match authority.rsplit_once(':') {
-                Some((host, port)) => (Some(host), Some(port)),
-                None => (Some(authority), None),
-            },
-            None => (None, None),
+        // An IPv6 address stands in brackets and has colons of its own.
+        let (server, port) = match authority.and_then(|authority| authority.rsplit_once(':')) {
+            Some((name, number)) if !number.ends_with(']') => (Some(name), Some(number)),
+            _ => (authority, None),
         };
-        let host = host.filter(|host| !host.is_empty());
+        let host = server.filter(|name| !name.is_empty());
         Some(Self { scheme: part(1), host, port, path: part(3), query: part(4), fragment: part(5) })
     }
 }
