@@ -71,9 +71,9 @@ fn work_of(statement: &Statement, target: &Target) -> Result<Work> {
     Ok(Work::Query)
 }
 
-/// Adds the file and line to an error.
+/// Adds the file and line to an error, and shows its place in the statement.
 pub(super) fn at(error: Error, origin: &str, statement: &Statement) -> Error {
-    error.with("file", &Said(origin)).with("line", &statement.line)
+    statement.showing(error).with("file", &Said(origin)).with("line", &statement.line)
 }
 
 /// What the plan stage needs of the settings.

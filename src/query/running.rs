@@ -27,7 +27,7 @@ use tokio::time::{Instant, Interval};
 use super::fault::{coded, role_fault, role_planning_fault};
 use super::gate::{Kind, check_plan, check_plan_of_anyone};
 use super::scanned::Scanned;
-use crate::engine::fault::{engine_fault, external, planning_fault};
+use crate::engine::fault::{engine_fault, external, planning_fault, with_near_table};
 use crate::error::{Error, Result};
 use crate::model::TableName;
 
@@ -148,7 +148,7 @@ type Plans = (LogicalPlan, LogicalPlan, Arc<dyn ExecutionPlan>);
 
 async fn plan(context: &SessionContext, ears: Ears, statement: Statement) -> Result<Plans> {
     let state = context.state();
-    let fault = |error| ears.planning(&error);
+    let fault = |error| with_near_table(ears.planning(&error), context);
     let written = state.statement_to_plan(statement).await.map_err(fault)?;
     ears.check(&written)?;
     let logical = state.optimize(&written).map_err(fault)?;

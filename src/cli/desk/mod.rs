@@ -25,6 +25,7 @@ use super::role::{Acting, RoleArgs, check_identity, choose};
 use crate::engine::catalog::Database;
 use crate::engine::interruptible;
 use crate::engine::statement::{Statement, parse_script};
+use crate::engine::syntax::is_too_deep;
 use crate::error::{Error, Result, Said};
 use crate::query::history::{History, Viewer};
 use crate::query::{Kind, Planned, Scanned};
@@ -104,7 +105,9 @@ impl<'a> Desk<'a> {
         match parse_script(text, origin) {
             Ok(statements) => Ok(statements),
             Err(error) => {
-                let error = if self.is_granted() { error.with("code", &Said("42601")) } else { error };
+                let code = if is_too_deep(&error) { "54001" } else { "42601" };
+                let error = if self.is_granted() { error.with("code", &Said(code)) } else { error };
+                let error = error.shown_in(text, (1, 1));
                 self.recorded(text, async |_| Err(error)).await
             }
         }
@@ -149,12 +152,12 @@ impl<'a> Desk<'a> {
         if let (Acting::Granted(role), Some(outside)) = (&self.acting, &self.outside) {
             let granted = GrantedDesk { app: self.app, role, outside };
             let work = async |entry: &mut Entry| granted.answer(statement, reader, entry, asked).await;
-            return Box::pin(self.recorded(&statement.text, work)).await;
+            return Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error));
         }
         let open = OpenDesk { app: self.app, viewer: self.viewer() };
         let work =
             async |entry: &mut Entry| interruptible(Box::pin(open.answer(statement, reader, entry, asked))).await;
-        Box::pin(self.recorded(&statement.text, work)).await
+        Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error))
     }
 
     /// Plans a statement as it would be run, and does not run it.
@@ -170,7 +173,7 @@ impl<'a> Desk<'a> {
             let open = OpenDesk { app: self.app, viewer: self.viewer() };
             interruptible(Box::pin(open.rehearse(statement, entry))).await
         };
-        Box::pin(self.recorded(&statement.text, work)).await
+        Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error))
     }
 
     /// Gives an answer again that was kept.
