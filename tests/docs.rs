@@ -70,3 +70,12 @@ fn every_example_of_the_page_gives_the_result_beside_it() {
         assert_eq!(cell, expected, "{sql}");
     }
 }
+
+#[test]
+fn the_page_of_the_shell_ends_with_its_commands_keys_and_options() {
+    const MARK: &str = "<!-- Made from src/cli/shell: UPDATE_GOLDEN=1 cargo test docs -->\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/shell.md");
+    let page = fs::read_to_string(path).unwrap();
+    let (text, _) = page.split_once(MARK).expect("the page says where its tables begin");
+    same_as_written("shell.md", &format!("{text}{MARK}\n{}", saltlake::cli::shell_reference()));
+}

@@ -50,6 +50,11 @@ pub(super) fn with_settings(settings: Settings, command: impl AsyncFnOnce(&App) 
     run_with(settings, |app, runtimes| runtimes.run(Box::pin(command(app))))
 }
 
+/// As [`with_app`], for a command that lives on after Ctrl-C and runs its work piece by piece.
+pub(super) fn with_runtimes(overrides: &Overrides, command: impl FnOnce(&App, &Runtimes) -> Result<()>) -> Result<()> {
+    run_with(Settings::from_process(overrides)?, command)
+}
+
 fn run_with(settings: Settings, command: impl FnOnce(&App, &Runtimes) -> Result<()>) -> Result<()> {
     let runtimes = Runtimes::start(settings.engine.threads)?;
     let app = App::new(settings, &runtimes)?;

@@ -22,6 +22,7 @@ mod records;
 mod results;
 mod role;
 mod run;
+mod shell;
 mod tables;
 mod verify;
 mod why;
@@ -109,6 +110,7 @@ enum Command {
     Grant(grant::GrantArgs),
     Why(why::WhyArgs),
     Query(query::QueryArgs),
+    Shell(shell::ShellArgs),
     History(history::HistoryArgs),
     Results(results::ResultsArgs),
     Functions(functions::FunctionsArgs),
@@ -144,6 +146,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Init(args) => init::run(&args, &mut output::stdout()),
         Command::Config(args) => config::run(&args, &overrides, &mut output::stdout()),
         Command::Functions(args) => functions::run(&args),
+        Command::Shell(args) => shell::run(&args, &overrides),
         Command::Tables(args) => app::with_app(&overrides, async |app| tables::run(&args, app).await),
         Command::Discover(args) => {
             let overrides = findings::with_sources(overrides, &args.findings);
@@ -188,6 +191,11 @@ pub fn help_pages() -> String {
         page.push_str(&format!("\n## saltlake {name}\n\n```text\n{help}```\n"));
     }
     page
+}
+
+/// The tables of the shell's commands, keys and options, for the page in `docs/`.
+pub fn shell_reference() -> String {
+    shell::reference()
 }
 
 /// An error while writing to standard output.

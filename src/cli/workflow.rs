@@ -11,6 +11,7 @@ use saltlake_udfs::KeyId;
 use sqlparser::ast::{ObjectType, Statement as Ast};
 
 use super::app::App;
+use super::desk::WORKSPACE;
 use super::progress::ProgressLine;
 use super::{findings, output};
 use crate::discover::Findings;
@@ -28,6 +29,7 @@ use crate::mask::{CreateMasked, MaskedTable, Masking, Passage, ctas};
 use crate::model::{ColumnRef, TableName};
 use crate::plan::{self, Action, Declaration, MaskingPlan, Policy, Unreported};
 use crate::publish::{self, Publication, ReceiptColumn, ReceiptFindings, RunDetails};
+use crate::query::{Kind, kind_of_statement};
 use crate::settings::{ColumnRule, Settings};
 
 /// A statement with the file it came from.
@@ -40,8 +42,13 @@ pub(super) struct Step {
 /// What a statement does.
 pub(super) enum Work {
     Create(Box<CreateMasked>),
-    Drop { tables: Vec<TableName>, if_exists: bool },
+    Drop {
+        tables: Vec<TableName>,
+        if_exists: bool,
+    },
     Query,
+    /// It makes or changes something in the workspace, or is answered by the desk alone.
+    Workspace,
 }
 
 /// Sorts statements by what they do. Everything is read before anything runs.
@@ -57,6 +64,9 @@ pub(super) fn sort(statements: Vec<(String, Statement)>, target: &Target) -> Res
 
 fn work_of(statement: &Statement, target: &Target) -> Result<Work> {
     let ast = &statement.ast;
+    if is_of_workspace(ast) {
+        return Ok(Work::Workspace);
+    }
     if let Some(create) = ctas::read(ast, &statement.text, target)? {
         return Ok(Work::Create(Box::new(create)));
     }
@@ -69,6 +79,21 @@ fn work_of(statement: &Statement, target: &Target) -> Result<Work> {
         return Ok(Work::Drop { tables: tables.collect::<Result<_>>()?, if_exists: *if_exists });
     }
     Ok(Work::Query)
+}
+
+/// Whether a statement is none about masked tables: in a script, those go without a database, or by the masked one's name.
+fn is_of_workspace(ast: &Ast) -> bool {
+    let own = |name| table_name(name, "").is_some_and(|table| table.database() == WORKSPACE);
+    match kind_of_statement(ast) {
+        Some(Kind::Create) => matches!(ast, Ast::CreateTable(create) if own(&create.name)),
+        Some(Kind::Drop) => match ast {
+            Ast::Drop { object_type: ObjectType::View, .. } => true,
+            Ast::Drop { names, .. } => names.iter().all(own),
+            _ => false,
+        },
+        Some(Kind::Unload | Kind::Insert | Kind::View | Kind::External | Kind::Show | Kind::Prepared) => true,
+        Some(Kind::Read | Kind::Explain) | None => false,
+    }
 }
 
 /// Adds the file and line to an error, and shows its place in the statement.
@@ -258,7 +283,7 @@ impl<'a> Rehearsal<'a> {
                 self.masked.set(table.table(), None);
                 Ok(())
             }),
-            Work::Query => {
+            Work::Query | Work::Workspace => {
                 load_query_keys(self.app, &step.statement).await?;
                 let mut own = OwnTables::default();
                 if reads_findings(&step.statement) {
@@ -352,7 +377,7 @@ impl<'a> Run<'a> {
                     coming.insert(create.table.table().to_owned(), uses.collect());
                 }
                 Work::Drop { tables, .. } => dropped.extend(tables.iter().map(|table| table.table().to_owned())),
-                Work::Query => {}
+                Work::Query | Work::Workspace => {}
             }
         }
         publish::check_keys(current.as_ref(), &coming, &dropped, rekey)?;
@@ -577,9 +602,12 @@ pub(super) async fn load_query_keys(app: &App, statement: &Statement) -> Result<
 
 /// Whether a statement reads the table of findings.
 pub(super) fn reads_findings(statement: &Statement) -> bool {
-    relations_of(&statement.ast).iter().any(|name| {
-        table_name(name, "").is_some_and(|table| table.database() == "saltlake" && table.table() == "findings")
-    })
+    relations_of(&statement.ast).iter().any(|name| table_name(name, "").is_some_and(|table| is_findings(&table)))
+}
+
+/// Whether a table is that of findings.
+pub(super) fn is_findings(table: &TableName) -> bool {
+    table.database() == OWN_DATABASE && table.table() == "findings"
 }
 
 /// The tables of saltlake's own that a statement may read.

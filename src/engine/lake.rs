@@ -4,12 +4,14 @@
 //! error that names it. None is skipped in silence, since its rows would be lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
+use super::declared::Declared;
 use super::store::Store;
 use crate::error::{Error, Result, Said};
 use crate::model::TableName;
@@ -44,6 +46,8 @@ pub struct TableFiles {
     pub partition_columns: Vec<String>,
     /// The objects, in name order.
     pub files: Vec<LakeFile>,
+    /// The columns, if they were declared rather than found.
+    pub declared: Option<Arc<Declared>>,
 }
 
 impl TableFiles {
@@ -66,6 +70,7 @@ impl TableFiles {
             csv_header: true,
             partition_columns: Vec::new(),
             files: Vec::new(),
+            declared: None,
         };
         let mut first: Option<String> = None;
         for meta in objects {
@@ -152,6 +157,8 @@ impl TableFiles {
             let etag = meta.e_tag.as_deref().unwrap_or_default();
             hash.update(format!("{}\n{}\n{moment}\n{etag}\n", self.store.display(&meta.location), meta.size));
         }
+        // How they are read follows from what was declared.
+        hash.update(format!("{:?}", self.declared));
         const_hex::encode(hash.finalize())
     }
 

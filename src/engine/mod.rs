@@ -6,8 +6,10 @@
 pub mod catalog;
 mod collect;
 pub mod connections;
+pub mod declared;
 pub mod fault;
 pub mod functions;
+pub mod hive;
 mod hold;
 mod infer;
 pub mod keys;
@@ -18,6 +20,7 @@ pub mod part;
 pub mod policy;
 pub mod progress;
 pub(crate) mod schema;
+pub mod spelling;
 mod spill;
 pub mod statement;
 pub mod store;
@@ -88,6 +91,15 @@ impl Runtimes {
     /// [`ErrorKind::Interrupted`] on Ctrl-C.
     pub fn run<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
         self.compute.block_on(interruptible(command))
+    }
+
+    /// Runs one of the pieces of work of a command that lives on after Ctrl-C. The work itself gives up on it, by
+    /// [`interruptible`].
+    ///
+    /// # Errors
+    /// As the work.
+    pub fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.compute.block_on(work)
     }
 
     /// Runs a command that cleans up after itself on Ctrl-C, by [`interruptible`]. A second Ctrl-C ends it at once.
@@ -484,5 +496,6 @@ fn manifest_files(root: &Store, store: &Store, name: TableName, table: &manifest
         csv_header: true,
         partition_columns: table.partition_columns.clone(),
         files,
+        declared: None,
     })
 }

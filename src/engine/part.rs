@@ -24,6 +24,8 @@ const PART_BYTES: usize = 16 * 1024 * 1024;
 const WRITE_FAULT: &str = "cannot write a masked file";
 /// Parts in flight per table, however many files are written at once: each holds its bytes in memory.
 const PARTS_AT_ONCE: usize = 8;
+/// Bytes of small files that may wait in memory to be shown together with others.
+const WAITING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long an abort is waited for.
 const ABORT_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -35,13 +37,14 @@ pub struct PartFiles {
     io: Handle,
     uploads: Arc<AtomicU64>,
     in_flight: Arc<Semaphore>,
+    waiting: Arc<AtomicU64>,
 }
 
 impl PartFiles {
     /// For one run's files.
     pub fn new(target: Target, run: &str, io: Handle) -> Self {
         let in_flight = Arc::new(Semaphore::new(PARTS_AT_ONCE));
-        Self { target, run: run.to_owned(), io, uploads: Arc::new(AtomicU64::new(0)), in_flight }
+        Self { target, run: run.to_owned(), io, uploads: Arc::default(), in_flight, waiting: Arc::default() }
     }
 
     /// The run.
@@ -74,6 +77,7 @@ impl PartFiles {
                 multipart: None,
                 parts: JoinSet::new(),
                 in_flight: Arc::clone(&self.in_flight),
+                waiting: Arc::clone(&self.waiting),
                 done: Vec::new(),
                 next: 0,
                 journal: format!(
@@ -107,6 +111,8 @@ struct Upload {
     multipart: Option<(Arc<dyn MultipartStore>, String)>,
     parts: JoinSet<object_store::Result<(usize, PartId)>>,
     in_flight: Arc<Semaphore>,
+    /// Bytes of small files that are whole and wait in memory.
+    waiting: Arc<AtomicU64>,
     done: Vec<(usize, PartId)>,
     next: usize,
     journal: String,
@@ -123,6 +129,48 @@ impl PartFile {
             Sink::Object(upload) => upload.finish()?,
         }
         Ok((self.relative, self.bytes))
+    }
+}
+
+impl PartFile {
+    /// Ends the file without showing it: what is left is one call. For files that appear together or not at all. On a
+    /// disk the file is whole under the name that it was opened with, which its writer takes for a hidden one.
+    ///
+    /// # Errors
+    /// If what is left of it cannot be written.
+    pub fn seal(self) -> Result<SealedFile> {
+        let upload = match self.sink {
+            Sink::File { mut file, path } => {
+                file.flush().map_err(|error| file_fault(&error, &path, WRITE_FAULT))?;
+                None
+            }
+            Sink::Object(mut upload) => {
+                upload.rest()?;
+                Some(upload)
+            }
+        };
+        Ok(SealedFile { upload, relative: self.relative })
+    }
+}
+
+/// A file that is written and not shown yet. Dropped, it is given up.
+pub struct SealedFile {
+    upload: Option<Box<Upload>>,
+    relative: String,
+}
+
+impl SealedFile {
+    /// Its path below the location.
+    pub fn relative(&self) -> &str {
+        &self.relative
+    }
+
+    /// Shows it.
+    ///
+    /// # Errors
+    /// If the store does not take it.
+    pub fn complete(self) -> Result<()> {
+        self.upload.map_or(Ok(()), |upload| upload.finish())
     }
 }
 
@@ -202,18 +250,30 @@ impl Upload {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<()> {
-        if self.multipart.is_none() {
-            let bytes = Bytes::from(std::mem::take(&mut self.buffer));
-            return self.io.clone().block_on(self.store.write(&self.path, bytes));
+    /// Sends what is left, and waits until every part has arrived. A small file is left in memory, to be sent at once,
+    /// while there are not too many of them.
+    fn rest(&mut self) -> Result<()> {
+        let bytes = self.buffer.len() as u64;
+        let small = self.multipart.is_none();
+        if small && self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= WAITING_BYTES_MAX {
+            return Ok(());
         }
-        if !self.buffer.is_empty() {
+        if small || bytes > 0 {
             let part = Bytes::from(std::mem::take(&mut self.buffer));
             self.send(part)?;
         }
         while let Some(ended) = self.io.block_on(self.parts.join_next()) {
             self.note(ended)?;
         }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        if self.multipart.is_none() {
+            let bytes = Bytes::from(std::mem::take(&mut self.buffer));
+            return self.io.clone().block_on(self.store.write(&self.path, bytes));
+        }
+        self.rest()?;
         self.done.sort_by_key(|(index, _)| *index);
         let parts = std::mem::take(&mut self.done).into_iter().map(|(_, part)| part).collect();
         let (multipart, id) = self.begin()?;

@@ -251,6 +251,7 @@ mod tests {
             format,
             gzip: false,
             csv_header: true,
+            declared: None,
             partition_columns: Vec::new(),
             files: Vec::new(),
         }

@@ -13,6 +13,8 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::CATALOG;
+use super::hive::{self, ExternalTable};
+use super::spelling::{self, Spelling};
 use super::syntax::{check_depth, parser_fault, stretch_of, tokens_of};
 use crate::error::{Error, ErrorKind, Result, Said, Stretch};
 use crate::model::TableName;
@@ -32,31 +34,34 @@ pub struct Statement {
 
 impl Statement {
     /// Shows the place of an error in the statement, which the user typed. An error that names a function, a table or a
-    /// column that the statement holds once has its place there.
+    /// column has its place where that stands: at its own place, or where the statement holds it once.
     #[must_use]
     pub fn showing(&self, error: Error) -> Error {
-        let error = match self.stretch_named(&error) {
-            Some(stretch) => error.about(stretch),
+        let error = match self.named_in(&error) {
+            Some(Some(stretch)) => error.about(stretch),
+            // Planned for it was another text, such as the query that SHOW stands for.
+            Some(None) => error.without_place(),
             None => error,
         };
         error.shown_in(&self.text, (self.line, self.column))
     }
 
-    fn stretch_named(&self, error: &Error) -> Option<Stretch> {
-        if error.has_place() || error.kind() != ErrorKind::Usage {
+    /// Where what an error names stands in the statement; nothing if it names nothing.
+    fn named_in(&self, error: &Error) -> Option<Option<Stretch>> {
+        if error.kind() != ErrorKind::Usage || error.shown_at().is_some() {
             return None;
         }
         let named = |(key, _): &&(&str, String)| ["function", "table", "column"].contains(key);
         let (_, name) = error.context().iter().find(named)?;
-        let last = name.rsplit('.').next()?;
+        let last = name.rsplit('.').next()?.trim_matches('"');
         let tokens = tokens_of(&self.text).ok()?;
         let is_it = |token: &&TokenWithSpan| match &token.token {
             Token::Word(word) => word.value.eq_ignore_ascii_case(last),
             _ => false,
         };
-        let mut found = tokens.iter().filter(is_it);
-        let (first, second) = (found.next()?, found.next());
-        if second.is_none() { stretch_of(first.span) } else { None }
+        let found: Vec<Stretch> = tokens.iter().filter(is_it).filter_map(|token| stretch_of(token.span)).collect();
+        let own = error.stretch().filter(|own| found.iter().any(|word| own.holds(*word)));
+        Some(own.or_else(|| found.first().copied().filter(|_| found.len() == 1)))
     }
 }
 
@@ -132,17 +137,53 @@ impl<'a> Cursor<'a> {
 }
 
 fn parse_one(text: &str) -> Result<Ast> {
-    let dialect = GenericDialect {};
-    let fault = |error| parser_fault(text, &error);
-    let mut parser = Parser::new(&dialect).try_with_sql(text).map_err(fault)?;
-    let ast = parser.parse_statement().map_err(fault)?;
-    let rest = parser.peek_token();
+    parse_tokens(text, &solid_tokens(text)?)
+}
+
+/// The tokens of a text without its end.
+fn solid_tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
+    let mut tokens = tokens_of(text)?;
+    tokens.retain(|token| token.token != Token::EOF);
+    Ok(tokens)
+}
+
+fn parse_tokens(text: &str, tokens: &[TokenWithSpan]) -> Result<Ast> {
+    let (ast, rest) = spelling::parse(tokens)?.map_err(|error| parser_fault(Some(text), &error))?;
     if rest.token == Token::EOF {
         return Ok(ast);
     }
     let met = ParserError::ParserError(format!("unexpected `{rest}` after the statement{}", rest.span.start));
-    let error = parser_fault(text, &met);
+    let error = parser_fault(Some(text), &met);
     Err(if error.hints().is_empty() { error.hint("separate statements by a semicolon") } else { error })
+}
+
+/// The syntax tree of a statement that is spelt in Athena's own way; `None` if the generic dialect is to read it.
+///
+/// # Errors
+/// Usage, if it is such a statement and cannot be read.
+pub fn own_spelling(text: &str) -> Result<Option<Ast>> {
+    let Ok(mut tokens) = solid_tokens(text) else { return Ok(None) };
+    while tokens.last().is_some_and(|last| matches!(last.token, Token::SemiColon | Token::Whitespace(_))) {
+        tokens.pop();
+    }
+    if tokens.iter().any(|token| token.token == Token::SemiColon) {
+        return Ok(None);
+    }
+    match spelling::read(&tokens)? {
+        Spelling::Generic => Ok(None),
+        Spelling::Read(ast) => Ok(Some(*ast)),
+        Spelling::Changed(_) => parse_tokens(text, &tokens).map(Some),
+    }
+}
+
+/// What CREATE EXTERNAL TABLE says.
+///
+/// # Errors
+/// Usage, naming the clause.
+pub fn external_table(text: &str) -> Result<ExternalTable> {
+    let tokens = tokens_of(text)?.into_iter().map(|token| token.token);
+    let solid = tokens.filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon | Token::EOF));
+    hive::external_table(solid.collect())
 }
 
 /// Whether CREATE TABLE says nothing but IF NOT EXISTS, a name, options and a query: no clause that its reader would pass

@@ -91,14 +91,13 @@ fn comment_start(text: &str) -> Option<Stretch> {
     Some(Stretch { end_column: column + 3, ..Stretch::point(lines + 1, column + 1) })
 }
 
-/// An error of the parser in our words. `text` is what it parsed.
-pub(crate) fn parser_fault(text: &str, error: &ParserError) -> Error {
+/// An error of the parser in our words. `text` is what it parsed, where that is at hand.
+pub(crate) fn parser_fault(text: Option<&str>, error: &ParserError) -> Error {
     match error {
         ParserError::RecursionLimitExceeded => too_deep(),
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (reason, location) = split_location(message);
-            let tokens = tokens_of(text);
-            let tokens = match tokens {
+            let tokens = match tokens_of(text.unwrap_or_default()) {
                 Ok(tokens) => tokens,
                 Err(error) => return error,
             };
@@ -107,7 +106,11 @@ pub(crate) fn parser_fault(text: &str, error: &ParserError) -> Error {
             if let Some(error) = unbalanced(&tokens, location) {
                 return error;
             }
-            Error::usage(UNREADABLE).about(place.unwrap_or_else(|| end_of(text))).with("reason", &Said(&worded(reason)))
+            let fault = Error::usage(UNREADABLE).with("reason", &Said(&worded(reason)));
+            match place.or(text.map(end_of)) {
+                Some(place) => fault.about(place),
+                None => fault,
+            }
         }
     }
 }

@@ -54,6 +54,9 @@ const FOOTER_BYTES: usize = 64 * 1024;
 /// wrap to others in silence; Spark itself writes microseconds.
 const INT96_UNIT: &str = "us";
 
+/// A quote for text that has none.
+const NO_QUOTE: u8 = 0;
+
 /// The first column of a DMS change file: `I`, `U` or `D`.
 pub const DMS_OPERATION: &str = "Op";
 
@@ -65,6 +68,9 @@ pub struct LakeTable {
     /// The columns of each CSV file in its own order, by which alone a CSV reader finds them. Empty for other formats.
     layouts: Arc<Vec<SchemaRef>>,
     file_schema: SchemaRef,
+    /// The columns that are read: those of the files, then those of folders.
+    read: SchemaRef,
+    /// The columns that are shown: others than are read only where they were declared.
     schema: SchemaRef,
 }
 
@@ -81,6 +87,14 @@ impl LakeTable {
     /// If a file cannot be read, or the files' columns differ and `merge_schemas` is not set. Names the files.
     pub async fn open(files: TableFiles, merge_schemas: bool, context: &SessionContext) -> Result<Self> {
         let files = Arc::new(files);
+        if let Some(declared) = &files.declared
+            && let Some(file_schema) = declared.file_schema(files.format)
+        {
+            declared.check(&files)?;
+            let layouts = vec![Arc::clone(&file_schema); files.files.len()];
+            let footers = vec![None; files.files.len()];
+            return Self::assemble(files, footers, layouts, file_schema);
+        }
         let read: Vec<(SchemaRef, Option<ArrowReaderMetadata>)> = futures::stream::iter(files.files.clone())
             .map(|file| {
                 let (files, context) = (Arc::clone(&files), context.clone());
@@ -90,7 +104,7 @@ impl LakeTable {
             .try_collect()
             .await?;
         let (schemas, footers): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-        let file_schema = super::schema::unite(&files, &schemas, merge_schemas)?;
+        let file_schema = super::schema::unite(&files, &schemas, merge_schemas || files.declared.is_some())?;
         let layouts = if files.format == TableFormat::Csv { schemas } else { Vec::new() };
         Self::assemble(files, footers, layouts, file_schema)
     }
@@ -107,6 +121,9 @@ impl LakeTable {
         layouts: Vec<SchemaRef>,
         file_schema: SchemaRef,
     ) -> Result<Self> {
+        if let Some(declared) = &files.declared {
+            declared.check(&files)?;
+        }
         for column in &files.partition_columns {
             if file_schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(column)) {
                 return Err(Error::failed("a partition folder has the name of a column of the files")
@@ -117,7 +134,9 @@ impl LakeTable {
         let mut fields: Vec<FieldRef> = file_schema.fields().iter().cloned().collect();
         fields.extend(partition_fields(&files.partition_columns));
         let (footers, layouts) = (Arc::new(footers), Arc::new(layouts));
-        Ok(Self { files, footers, layouts, file_schema, schema: Arc::new(Schema::new(fields)) })
+        let read = Arc::new(Schema::new(fields));
+        let schema = files.declared.as_ref().map_or_else(|| Arc::clone(&read), |declared| declared.schema());
+        Ok(Self { files, footers, layouts, file_schema, read, schema })
     }
 
     /// The pinned files.
@@ -142,7 +161,9 @@ impl LakeTable {
 
     /// The table's columns as the stages share them.
     pub fn table_schema(&self) -> TableSchema {
-        TableSchema::from_arrow(self.files.name.clone(), &self.schema, self.files.partition_columns.len())
+        let folders = self.files.declared.as_ref().map(|declared| declared.partitions().count());
+        let folders = folders.unwrap_or(self.files.partition_columns.len());
+        TableSchema::from_arrow(self.files.name.clone(), &self.schema, folders)
     }
 
     /// The first file that cannot be read to its end. Reads every file up to it.
@@ -171,6 +192,32 @@ impl LakeTable {
             }
         }
         groups
+    }
+
+    /// Reads every file.
+    async fn scan_files(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        // INVARIANT: the CSV reader takes fields by their position. In another file's order the values of one column would
+        // stand under the name of another: what is masked in one file would be readable in the next.
+        if self.files.format == TableFormat::Csv && self.layouts.len() != self.files.files.len() {
+            return Err(super::fault::external(Error::failed("the headers of a CSV table were not read")));
+        }
+        let mut plans = Vec::new();
+        for layout in self.by_layout() {
+            plans.push(self.scan_layout(state, layout, projection, limit).await?);
+        }
+        match plans.pop() {
+            Some(only) if plans.is_empty() => Ok(only),
+            Some(last) => {
+                plans.push(last);
+                UnionExec::try_new(plans)
+            }
+            None => Err(super::fault::external(Error::failed("a table without files cannot be scanned"))),
+        }
     }
 
     /// Reads files of one layout. Columns that they lack are NULL.
@@ -217,8 +264,8 @@ impl LakeTable {
         projection: Option<&Vec<usize>>,
     ) -> EngineResult<(Vec<usize>, Vec<(Arc<dyn PhysicalExpr>, String)>)> {
         let wanted = match projection {
-            Some(columns) => self.schema.project(columns)?,
-            None => self.schema.as_ref().clone(),
+            Some(columns) => self.read.project(columns)?,
+            None => self.read.as_ref().clone(),
         };
         let own = layout.fields().iter().map(|field| field.name());
         let available: Vec<&String> = own.chain(&self.files.partition_columns).collect();
@@ -263,12 +310,17 @@ fn reader_of(files: &TableFiles) -> Arc<dyn FileFormat> {
             let format = ParquetFormat::new().with_force_view_types(false);
             Arc::new(format.with_coerce_int96(Some(INT96_UNIT.to_owned())))
         }
-        TableFormat::Csv => Arc::new(
-            CsvFormat::default()
+        TableFormat::Csv => {
+            let format = CsvFormat::default()
                 .with_has_header(files.csv_header)
                 .with_newlines_in_values(true)
-                .with_file_compression_type(compression),
-        ),
+                .with_file_compression_type(compression);
+            let Some(declared) = &files.declared else { return Arc::new(format) };
+            let text = &declared.text;
+            // The reader always has a quote. A byte that no text holds is none.
+            let format = format.with_delimiter(text.delimiter).with_quote(text.quote.unwrap_or(NO_QUOTE));
+            Arc::new(format.with_escape(text.escape).with_truncated_rows(true))
+        }
         TableFormat::Json => Arc::new(JsonFormat::default().with_file_compression_type(compression)),
         TableFormat::Avro => Arc::new(AvroFormat),
     }
@@ -392,23 +444,10 @@ impl TableProvider for LakeTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        // INVARIANT: the CSV reader takes fields by their position. In another file's order the values of one column would
-        // stand under the name of another: what is masked in one file would be readable in the next.
-        if self.files.format == TableFormat::Csv && self.layouts.len() != self.files.files.len() {
-            return Err(super::fault::external(Error::failed("the headers of a CSV table were not read")));
-        }
-        let mut plans = Vec::new();
-        for layout in self.by_layout() {
-            plans.push(self.scan_layout(state, layout, projection, limit).await?);
-        }
-        match plans.pop() {
-            Some(only) if plans.is_empty() => Ok(only),
-            Some(last) => {
-                plans.push(last);
-                UnionExec::try_new(plans)
-            }
-            None => Err(super::fault::external(Error::failed("a table without files cannot be scanned"))),
-        }
+        let Some(declared) = &self.files.declared else { return self.scan_files(state, projection, limit).await };
+        let (indices, columns) = declared.projection(self.files.format, &self.read, projection)?;
+        let plan = self.scan_files(state, Some(&indices), limit).await?;
+        Ok(if columns.is_empty() { plan } else { Arc::new(ProjectionExec::try_new(columns, plan)?) })
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {

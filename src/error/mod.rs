@@ -155,9 +155,12 @@ impl Error {
         self
     }
 
-    /// Whether it has a place.
-    pub fn has_place(&self) -> bool {
-        self.place.is_some()
+    /// Its place, while that is not shown.
+    pub fn stretch(&self) -> Option<Stretch> {
+        match self.place {
+            Some(Place::Known(stretch)) => Some(stretch),
+            _ => None,
+        }
     }
 
     /// The line and column of its place in what the user typed, if that was shown.

@@ -30,6 +30,12 @@ impl Stretch {
         Self { line, column, end_line: line, end_column: column.saturating_add(1) }
     }
 
+    /// Whether another is within it.
+    pub fn holds(&self, other: Self) -> bool {
+        let (start, end) = ((self.line, self.column), (self.end_line, self.end_column));
+        start <= (other.line, other.column) && (other.end_line, other.end_column) <= end
+    }
+
     pub(super) fn moved(self, line: u64, column: u64) -> Self {
         let lines = line.saturating_sub(1);
         let columns = |of_line: u64| if of_line == 1 { column.saturating_sub(1) } else { 0 };

@@ -4,11 +4,13 @@ use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::{DFParser, Statement};
-use sqlparser::ast::{SetExpr, Statement as Ast};
+use sqlparser::ast::{ObjectType, Query, SetExpr, Statement as Ast};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::fault::coded;
+use crate::engine::fault::planning_fault;
+use crate::engine::statement::own_spelling;
 use crate::error::{Error, Result, Said};
 
 /// How many operators and words a statement may hold: what stands one inside the other, or one behind the other in an
@@ -26,6 +28,39 @@ pub enum Kind {
     Create,
     /// UNLOAD (…) TO.
     Unload,
+    /// INSERT INTO.
+    Insert,
+    /// DROP TABLE, DROP VIEW.
+    Drop,
+    /// CREATE VIEW.
+    View,
+    /// CREATE EXTERNAL TABLE.
+    External,
+    /// A SHOW that [`show`](super::show) answers by a query of the information schema.
+    Show,
+    /// PREPARE, EXECUTE, DEALLOCATE.
+    Prepared,
+}
+
+/// Judges a query that is stored rather than answered.
+///
+/// # Errors
+/// Refused if it does more than read.
+pub(super) fn check_query(query: &Query) -> Result<()> {
+    if is_reading(&query.body) {
+        return Ok(());
+    }
+    Err(coded(Error::refused("a view may only read"), "42501"))
+}
+
+/// Judges a statement that is parsed already: that of EXECUTE, its parameters filled in.
+///
+/// # Errors
+/// Refused if a role may not run it.
+pub fn gate_parsed(ast: Ast) -> Result<(Statement, Kind)> {
+    let statement = Statement::Statement(Box::new(ast));
+    let kind = kind_of(&statement).ok_or_else(|| refusal(&statement))?;
+    Ok((statement, kind))
 }
 
 /// Parses one statement with the engine's own parser, so that nothing is judged by another parser than the one that
@@ -35,6 +70,9 @@ pub enum Kind {
 /// Usage if it cannot be parsed or is not one statement; refused if a role may not run it, or if it is too long.
 pub fn gate(text: &str) -> Result<(Statement, Kind)> {
     check_length(text)?;
+    if let Some(ast) = own_spelling(text).map_err(|error| coded(error, "42601"))? {
+        return gate_parsed(ast);
+    }
     let parsed = DFParser::parse_sql_with_dialect(text, &GenericDialect {});
     let mut statements = parsed.map_err(|error| super::role_planning_fault(&error))?;
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
@@ -42,6 +80,37 @@ pub fn gate(text: &str) -> Result<(Statement, Kind)> {
     };
     let kind = kind_of(&statement).ok_or_else(|| refusal(&statement))?;
     Ok((statement, kind))
+}
+
+/// As [`gate`], for whoever may read everything: what is none of the kinds is judged when it is planned.
+///
+/// # Errors
+/// Usage if it cannot be parsed.
+pub fn gate_open(text: &str) -> Result<(Statement, Kind)> {
+    if let Some(ast) = own_spelling(text)? {
+        return Ok(gate_open_parsed(ast));
+    }
+    let parsed = DFParser::parse_sql_with_dialect(text, &GenericDialect {});
+    let mut statements = parsed.map_err(|error| planning_fault(&error))?;
+    let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+        return Err(Error::usage("one statement at a time"));
+    };
+    Ok(match statement {
+        Statement::Statement(ast) => gate_open_parsed(*ast),
+        statement @ Statement::Explain(_) => (statement, Kind::Explain),
+        statement => (statement, Kind::Read),
+    })
+}
+
+/// As [`gate_open`], of a statement that is parsed already.
+pub fn gate_open_parsed(ast: Ast) -> (Statement, Kind) {
+    let kind = kind_of_ast(&ast).unwrap_or(Kind::Read);
+    (Statement::Statement(Box::new(ast)), kind)
+}
+
+/// What a statement does, if it is one that a session answers by itself.
+pub fn kind_of_statement(ast: &Ast) -> Option<Kind> {
+    kind_of_ast(ast)
 }
 
 /// Refuses a statement that could nest deeper than the stack is. A list of literals is as long as it likes.
@@ -90,9 +159,17 @@ fn kind_of(statement: &Statement) -> Option<Kind> {
 fn kind_of_ast(ast: &Ast) -> Option<Kind> {
     match ast {
         Ast::Query(query) => is_reading(&query.body).then_some(Kind::Read),
+        ast if super::show::is_one(ast) => Some(Kind::Show),
         Ast::ShowTables { .. } | Ast::ShowColumns { .. } | Ast::ShowFunctions { .. } | Ast::ExplainTable { .. } => {
             Some(Kind::Read)
         }
+        Ast::CreateView(_) => Some(Kind::View),
+        Ast::CreateTable(create) if create.external => Some(Kind::External),
+        Ast::Insert(insert) if insert.source.as_ref().is_some_and(|query| is_reading(&query.body)) => {
+            Some(Kind::Insert)
+        }
+        Ast::Drop { object_type: ObjectType::Table | ObjectType::View, .. } => Some(Kind::Drop),
+        Ast::Prepare { .. } | Ast::Execute { .. } | Ast::Deallocate { .. } => Some(Kind::Prepared),
         Ast::CreateTable(create) if create.query.is_some() => Some(Kind::Create),
         Ast::Unload { query: Some(_), .. } => Some(Kind::Unload),
         _ => None,
@@ -114,8 +191,8 @@ fn refusal(statement: &Statement) -> Error {
     let text = statement.to_string();
     let first: String = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_uppercase();
     coded(Error::refused("a role may not run this statement"), "42501").with("statement", &Said(&first)).hint(
-        "a role may run SELECT, EXPLAIN (in its plain form), SHOW TABLES, SHOW COLUMNS, DESCRIBE, and CREATE TABLE AS \
-             and UNLOAD into its own locations",
+        "a role may run SELECT, EXPLAIN (in its plain form), SHOW, DESCRIBE, PREPARE and EXECUTE, and in its own \
+             locations CREATE TABLE AS, INSERT INTO, CREATE VIEW, CREATE EXTERNAL TABLE, DROP and UNLOAD",
     )
 }
 
@@ -162,6 +239,21 @@ mod tests {
             ("EXPLAIN SELECT 1", Kind::Explain),
             ("CREATE TABLE a.b WITH (format = 'PARQUET') AS SELECT 1", Kind::Create),
             ("UNLOAD (SELECT 1) TO 's3://b/p/' WITH (format = 'PARQUET')", Kind::Unload),
+            ("INSERT INTO t VALUES (1)", Kind::Insert),
+            ("INSERT INTO t (a) SELECT 1", Kind::Insert),
+            ("DROP TABLE IF EXISTS t", Kind::Drop),
+            ("DROP VIEW t", Kind::Drop),
+            ("CREATE OR REPLACE VIEW v AS SELECT 1", Kind::View),
+            ("CREATE EXTERNAL TABLE t (a struct<b:int>) LOCATION 'x'", Kind::External),
+            ("SHOW CREATE TABLE t", Kind::Show),
+            ("SHOW PARTITIONS a.t", Kind::Show),
+            ("SHOW TABLES IN a 'b*'", Kind::Show),
+            ("SHOW VIEWS", Kind::Show),
+            ("SHOW DATABASES", Kind::Show),
+            ("SHOW COLUMNS FROM t IN a", Kind::Read),
+            ("PREPARE p FROM SELECT ?", Kind::Prepared),
+            ("EXECUTE p USING 1, 'x'", Kind::Prepared),
+            ("DEALLOCATE PREPARE p", Kind::Prepared),
         ] {
             assert_eq!(gate(sql).map(|(_, kind)| kind).unwrap(), kind, "{sql}");
         }
@@ -179,23 +271,22 @@ mod tests {
             "RESET datafusion.execution.batch_size",
             "SHOW ALL",
             "SHOW datafusion.execution.batch_size",
-            "SHOW CREATE TABLE t",
-            "CREATE VIEW v AS SELECT 1",
             "CREATE TABLE t (a INT)",
             "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+            "SHOW PARTITIONS",
+            "SHOW PARTITIONS t WHERE a = 1",
+            "CREATE EXTERNAL TABLE t (a int) STORED AS ORC LOCATION 'x'",
+            "CREATE OR REPLACE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'",
+            "DROP SCHEMA s",
+            "DROP FUNCTION f",
+            "INSERT INTO t DEFAULT VALUES",
             "CREATE SCHEMA s",
             "CREATE DATABASE d",
             "CREATE FUNCTION f(x INT) RETURNS INT RETURN x",
-            "DROP TABLE t",
-            "DROP VIEW t",
-            "INSERT INTO t VALUES (1)",
             "UPDATE t SET a = 1",
             "DELETE FROM t",
             "COPY (SELECT 1) TO '/tmp/x.csv'",
             "COPY t TO '/tmp/x.csv'",
-            "PREPARE p AS SELECT 1",
-            "EXECUTE p",
-            "DEALLOCATE p",
             "SELECT 1 INTO t",
             "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
             "ALTER TABLE t ADD COLUMN a INT",

@@ -11,6 +11,7 @@ use datafusion::sql::parser::DFParser;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer, Word};
 
+use crate::engine::statement::own_spelling;
 use crate::model::printable;
 
 /// What stands for a value.
@@ -32,7 +33,9 @@ const MORE: char = '…';
 /// A text that is not one statement may hold anything, even as bare words, and is [`UNREADABLE`].
 pub fn redacted(statement: &str) -> String {
     let is_one = |parsed: &std::collections::VecDeque<_>| parsed.len() == 1;
-    if !DFParser::parse_sql_with_dialect(statement, &GenericDialect {}).is_ok_and(|parsed| is_one(&parsed)) {
+    let generic =
+        || DFParser::parse_sql_with_dialect(statement, &GenericDialect {}).is_ok_and(|parsed| is_one(&parsed));
+    if !own_spelling(statement).is_ok_and(|own| own.is_some()) && !generic() {
         return UNREADABLE.to_owned();
     }
     match tokenize(statement).and_then(without_values) {
@@ -290,6 +293,17 @@ mod tests {
             ),
             ("CREATE TABLE t WITH (secret = 'x') AS SELECT a FROM s", "CREATE TABLE t WITH (?) AS SELECT a FROM s"),
             ("UNLOAD (SELECT a FROM t) TO 's3://b/' WITH (format = 'x')", "UNLOAD (SELECT a FROM t) TO ? WITH (?)"),
+            (
+                "PREPARE p FROM SELECT a FROM t WHERE b = ? AND c = 'x'",
+                "PREPARE p FROM SELECT a FROM t WHERE b = ? AND c = ?",
+            ),
+            ("EXECUTE p USING 1, 'x'", "EXECUTE p USING ?, ?"),
+            ("SHOW PARTITIONS a.t", "SHOW PARTITIONS a.t"),
+            (
+                "CREATE EXTERNAL TABLE t (a struct<b:int>) ROW FORMAT SERDE 'x.JsonSerDe' LOCATION 's3://b/secret' \
+                 TBLPROPERTIES ('skip.header.line.count'='0')",
+                "CREATE EXTERNAL TABLE t (a struct<b:int>) ROW FORMAT SERDE ? LOCATION ? TBLPROPERTIES (?)",
+            ),
             ("EXPLAIN SELECT a FROM t WHERE b = 'x'", "EXPLAIN SELECT a FROM t WHERE b = ?"),
             ("UPDATE t SET a = 'x' WHERE b = 1", "UPDATE t SET a = ? WHERE b = ?"),
         ] {

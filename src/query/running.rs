@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
@@ -27,6 +28,8 @@ use tokio::time::{Instant, Interval};
 use super::fault::{coded, role_fault, role_planning_fault};
 use super::gate::{Kind, check_plan, check_plan_of_anyone};
 use super::scanned::Scanned;
+use super::workspace::{View, plan_view};
+use crate::engine::CATALOG;
 use crate::engine::fault::{engine_fault, external, planning_fault, with_near_table};
 use crate::error::{Error, Result};
 use crate::model::TableName;
@@ -131,6 +134,33 @@ impl Steps<'_> {
         };
         let (tables, steady) = (tables_of(&logical), is_steady(&written));
         Ok(Planned { kind, tables, steady, written, logical, physical, deadline })
+    }
+
+    /// Plans a view from the session's tables.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub(super) async fn view(&self, view: &View) -> Result<Arc<dyn TableProvider>> {
+        let deadline = self.limits.time.map(|time| Instant::now() + time);
+        let (context, ears, view) = (self.context.clone(), self.ears, view.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move { Box::pin(plan_view(&context.state(), &view, |error| ears.planning(error))).await });
+        match within(deadline, task.join_next()).await? {
+            // A place would be one in the view's text.
+            Some(Ok(planned)) => planned.map_err(Error::without_place),
+            _ => Err(coded(Error::failed("the statement could not be planned"), "XX000")),
+        }
+    }
+
+    /// The columns of a table as the session sees them; `None` if it sees none.
+    ///
+    /// # Errors
+    /// If the table cannot be opened.
+    pub(super) async fn columns(&self, table: &TableName) -> Result<Option<SchemaRef>> {
+        let schema = self.context.catalog(CATALOG).and_then(|catalog| catalog.schema(table.database()));
+        let Some(schema) = schema else { return Ok(None) };
+        let found = schema.table(table.table()).await.map_err(|error| self.ears.planning(&error))?;
+        Ok(found.map(|table| table.schema()))
     }
 
     /// Runs a planned statement.

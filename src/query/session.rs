@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as Lock};
 
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, SchemaProvider,
 };
@@ -15,13 +16,13 @@ use super::gate::{Kind, gate};
 use super::marks::marks;
 use super::running::{Answer, Ears, Limits, Planned, Steps};
 use super::scanned::Scanned;
-use super::tables::Rights;
-use super::tables::{RoleDatabase, RoleInformation, Shared};
+use super::tables::{Rights, RoleDatabase, RoleInformation, Shared};
+use super::workspace::View;
 use crate::engine::catalog::Database;
 use crate::engine::policy::Passed;
 use crate::engine::{CATALOG, Engine};
 use crate::error::{Error, Result};
-use crate::model::KeyId;
+use crate::model::{KeyId, TableName};
 
 /// The schema that the engine looks names up in which describe a session.
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -64,6 +65,7 @@ impl RoleSession {
             barrier,
             met: Lock::new(BTreeMap::new()),
             masked: Lock::new(BTreeMap::new()),
+            views: Lock::new(BTreeMap::new()),
         });
         let catalogs: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
         let catalog = Arc::new(MemoryCatalogProvider::new());
@@ -129,6 +131,34 @@ impl RoleSession {
     pub fn policy_version(&self) -> String {
         let met = self.shared.met.lock().map(|met| met.values().cloned().collect::<Vec<_>>()).unwrap_or_default();
         met.join(",")
+    }
+
+    /// Plans views from the session's own tables, each behind those that it reads. With `every`, one that the role cannot
+    /// read is left out, since nobody asked for it by name.
+    ///
+    /// # Errors
+    /// As the planner, of a view that was asked for; failed at the time limit.
+    pub async fn add_views(&self, views: &[View], every: bool) -> Result<()> {
+        for view in views {
+            match self.steps().view(view).await {
+                Ok(planned) => {
+                    if let Ok(mut views) = self.shared.views.lock() {
+                        views.insert(view.name.clone(), planned);
+                    }
+                }
+                Err(_) if every => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of a table as the role sees them; `None` if it sees none.
+    ///
+    /// # Errors
+    /// If the table cannot be opened.
+    pub async fn columns(&self, table: &TableName) -> Result<Option<SchemaRef>> {
+        self.steps().columns(table).await
     }
 
     /// Parses, judges and plans a statement.

@@ -52,6 +52,20 @@ pub(super) struct Shared {
     pub(super) met: Lock<BTreeMap<TableName, String>>,
     /// The masked columns of the tables that statements met.
     pub(super) masked: Lock<BTreeMap<TableName, BTreeSet<String>>>,
+    /// Views, planned from the session's own tables.
+    pub(super) views: Lock<BTreeMap<TableName, Arc<dyn TableProvider>>>,
+}
+
+impl Shared {
+    fn view(&self, database: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
+        self.views.lock().ok()?.get(&TableName::new(database, name)).cloned()
+    }
+
+    /// The names of the views in a database.
+    fn views_of(&self, database: &str) -> Vec<String> {
+        let views = self.views.lock().map(|views| views.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        views.into_iter().filter(|name| name.database() == database).map(|name| name.table().to_owned()).collect()
+    }
 }
 
 /// One database as a role sees it.
@@ -109,10 +123,14 @@ impl SchemaProvider for RoleDatabase {
     /// Names of tables that the role may see anything of. Some turn out to show nothing: `table` decides.
     fn table_names(&self) -> Vec<String> {
         let visible = |name: &&str| self.shared.rights.may_see(&TableName::new(&self.name, *name));
-        self.database.names().filter(visible).map(str::to_owned).collect()
+        let tables = self.database.names().filter(visible).map(str::to_owned);
+        tables.chain(self.shared.views_of(&self.name)).collect()
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        if let Some(view) = self.shared.view(&self.name, name) {
+            return Ok(Some(view));
+        }
         let mut opened = self.opened.lock().await;
         if let Some(known) = opened.get(name) {
             return Ok(known.clone());
@@ -123,7 +141,9 @@ impl SchemaProvider for RoleDatabase {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.database.files(name).is_some() && self.shared.rights.may_see(&TableName::new(&self.name, name))
+        let table = self.database.files(name).is_some();
+        let seen = table && self.shared.rights.may_see(&TableName::new(&self.name, name));
+        seen || self.shared.view(&self.name, name).is_some()
     }
 }
 

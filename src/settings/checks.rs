@@ -24,7 +24,8 @@ fn check_databases(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
     let names = [("lake", &settings.lake.database), ("masked", &settings.masked.database)];
     for (section, name) in names {
         let error = |message| Error::usage(message).with("in", &origin(reader, &[section, "database"]));
-        if RESERVED_DATABASES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        // The last is that of tables that statements make.
+        if RESERVED_DATABASES.iter().chain(&["workspace"]).any(|reserved| reserved.eq_ignore_ascii_case(name)) {
             return Err(error("database name is reserved").with("database", &Said(name)).hint("choose another name"));
         }
         if name.starts_with(['.', '_']) || name.contains(['/', '\\']) {

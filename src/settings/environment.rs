@@ -97,6 +97,24 @@ pub fn temporary_folder() -> PathBuf {
     env::temp_dir()
 }
 
+/// The user's folder for what a program remembers: `$XDG_STATE_HOME/saltlake`, else `~/.local/state/saltlake`. None if
+/// there is no home.
+pub fn state_folder() -> Option<PathBuf> {
+    let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let states = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(states.join("saltlake"))
+}
+
+/// The user's program to page with, as a line for the shell.
+pub fn pager_program() -> Option<String> {
+    env::var("PAGER").ok().filter(|program| !program.trim().is_empty())
+}
+
+/// The user's program to edit with, as a line for the shell.
+pub fn editor_program() -> Option<String> {
+    ["VISUAL", "EDITOR"].iter().filter_map(|name| env::var(name).ok()).find(|program| !program.trim().is_empty())
+}
+
 /// The folder in which the program was started.
 ///
 /// # Errors

@@ -108,6 +108,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ),
     ("query", "Where answers are kept, and what a statement may use. A role's own limits win over these."),
     ("audit", "The log of every statement of a role."),
+    ("shell", "How `saltlake shell` behaves at first; `\\pset` changes it within a session."),
     ("engine", "Limits of the query engine."),
     ("aws", "Overrides of the usual AWS configuration: profiles, SSO, web identity, instance roles."),
     ("aws.endpoints", "Endpoints of single services."),
@@ -304,6 +305,13 @@ pub const KEYS: &[Key] = &[
         ("roles.analyst.select.customer", r#"{ except = ["birthday"], rows = "country = 'DE'" }"#),
     ]),
     Key::new(
+        "query.workspace",
+        Kind::Location,
+        "Where tables and views go that are made without a role, or in one with full access and no `locations`. Apart \
+         from every table.",
+    )
+    .examples(&[("query.workspace", r#""workspace/""#)]),
+    Key::new(
         "query.results",
         Kind::Location,
         "Where the answer of every query is kept, with a record of who asked what. If unset, nothing is kept.",
@@ -334,6 +342,16 @@ pub const KEYS: &[Key] = &[
         .examples(&[("query.scanned", r#""100GB""#)]),
     Key::new("audit.folder", Kind::Folder, "The folder of the log.").default(r#""audit""#),
     Key::new("audit.rotate", Kind::Size, "The size above which the log starts a new file.").default(r#""64MiB""#),
+    Key::new("shell.editmode", Kind::Choice(&["emacs", "vi"]), "The keys of its editor.").default(r#""emacs""#),
+    Key::new(
+        "shell.expanded",
+        Kind::Choice(&["on", "off", "auto"]),
+        "Whether rows are shown one below the other; `auto` if they are too wide for the screen.",
+    )
+    .default(r#""auto""#),
+    Key::new("shell.pager", Kind::Switch, "Whether what does not fit the screen goes through `$PAGER` or `less`.")
+        .default("true"),
+    Key::new("shell.history", Kind::Switch, "Whether statements are kept for later sessions.").default("true"),
     Key::new("engine.memory", Kind::Size, "What sorts, joins and aggregates may hold in memory before they spill.")
         .default(r#""1GiB""#),
     Key::new("engine.threads", Kind::Integer { least: 0, most: 1024 }, "Worker threads; 0 for one per core.")

@@ -19,6 +19,7 @@ mod role_checks;
 mod roles;
 mod secret;
 mod select;
+mod shell;
 mod value;
 
 #[cfg(test)]
@@ -28,7 +29,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use environment::{Environment, current_folder, environment_value, log_filter, no_color, temporary_folder};
+pub use environment::{
+    Environment, current_folder, editor_program, environment_value, log_filter, no_color, pager_program, state_folder,
+    temporary_folder,
+};
 pub use keys::{KEYS, Key, SECTIONS};
 pub use layers::{Origin, Overrides};
 pub use provenance::Provenance;
@@ -36,6 +40,7 @@ pub use query::{QuerySettings, ResultsFormat};
 pub use reference::{file_template, reference_markdown};
 pub use roles::{AuditSettings, GrantsOrigin, GrantsSettings, RoleSettings};
 pub use select::{ColumnChoice, SelectRule};
+pub use shell::{EditMode, ShellSettings};
 pub use value::Kind;
 
 use crate::error::{Error, Result};
@@ -177,6 +182,8 @@ pub struct Settings {
     pub query: QuerySettings,
     /// `[audit]`: the log of every statement of a role.
     pub audit: AuditSettings,
+    /// `[shell]`: how the SQL shell behaves at first.
+    pub shell: ShellSettings,
     /// `[engine]`: limits of the query engine.
     pub engine: EngineSettings,
     /// `[aws]`: overrides of the AWS configuration chain.

@@ -9,6 +9,8 @@ use crate::model::Location;
 /// Answers and limits.
 #[derive(Clone, Debug)]
 pub struct QuerySettings {
+    /// Where tables and views go that are made without a role, or in one with full access that has no `locations`.
+    pub workspace: Option<Location>,
     /// Where answers are kept; `None` keeps nothing.
     pub results: Option<Location>,
     /// How they are kept.
@@ -36,6 +38,7 @@ impl Reader<'_> {
     pub(super) fn query(&self) -> Result<QuerySettings> {
         let parquet = self.text(&["query", "results_format"]).as_deref() == Some("parquet");
         Ok(QuerySettings {
+            workspace: self.location(&["query", "workspace"])?,
             results: self.location(&["query", "results"])?,
             results_format: if parquet { ResultsFormat::Parquet } else { ResultsFormat::Csv },
             reuse: self.duration(&["query", "reuse"]),

@@ -47,6 +47,7 @@ impl Reader<'_> {
             roles: self.roles()?,
             query: self.query()?,
             audit: self.audit()?,
+            shell: self.shell(),
             engine: self.engine()?,
             aws: self.aws(),
         })

@@ -21,6 +21,7 @@ pub(super) fn check(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
         check_time(name, role, reader)?;
         check_locations(name, role, settings, reader)?;
     }
+    check_workspace_apart(settings, reader)?;
     check_results_apart(settings, reader)?;
     check_audit_apart(settings, reader)
 }
@@ -71,12 +72,14 @@ fn check_full_access(name: &str, role: &RoleSettings, reader: &Reader<'_>) -> Re
         ("a role with full access has a selection, which would mean nothing", "select")
     } else if !role.masks.is_empty() {
         ("a role with full access has masks, which would mean nothing", "mask")
-    } else if !role.locations.is_empty() {
-        ("a role with full access has locations, which would mean nothing", "locations")
     } else if role.memory_bytes.is_some() {
         ("a role with full access has a limit, which would mean nothing", "memory")
     } else if role.time.is_some() {
         ("a role with full access has a limit, which would mean nothing", "time")
+    } else if role.rows.is_some() {
+        ("a role with full access has a limit, which would mean nothing", "rows")
+    } else if role.scanned_bytes.is_some() {
+        ("a role with full access has a limit, which would mean nothing", "scanned")
     } else {
         return Ok(());
     };
@@ -143,6 +146,24 @@ fn check_locations(name: &str, role: &RoleSettings, settings: &Settings, reader:
             .hint("choose a location that neither lies in the other nor holds it"));
     }
     Ok(())
+}
+
+/// What is made there, others may read, and nothing that is kept apart may be taken for it.
+fn check_workspace_apart(settings: &Settings, reader: &Reader<'_>) -> Result<()> {
+    let Some(workspace) = &settings.query.workspace else {
+        return Ok(());
+    };
+    let kept_apart = kept_apart(settings);
+    let meets = |(_, place): &&(&str, Location)| is_within(workspace, place) || is_within(place, workspace);
+    let Some((what, place)) = kept_apart.iter().find(meets) else {
+        return Ok(());
+    };
+    Err(Error::refused("the workspace would lie where only saltlake and its owner may write")
+        .with("location", workspace)
+        .with("meets", &Said(what))
+        .with("at", &Said(place.to_url().trim_end_matches('/')))
+        .with("in", &origin(reader, &["query", "workspace"]))
+        .hint("choose a location that neither lies in the other nor holds it"))
 }
 
 /// Places that no role may write to, or around.

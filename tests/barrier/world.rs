@@ -143,7 +143,7 @@ impl World {
 
 /// What a statement may use if nothing else is said.
 pub(super) fn usual_limits() -> Limits {
-    Limits { memory_bytes: Some(64 << 20), time: Some(Duration::from_secs(30)) }
+    Limits { memory_bytes: Some(64 << 20), time: Some(Duration::from_secs(30)), ..Limits::default() }
 }
 
 /// A policy for each table, made by hand.

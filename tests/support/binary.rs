@@ -64,6 +64,11 @@ impl Sandbox {
         self.root.path()
     }
 
+    /// The binary's environment.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
     /// A path below the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)

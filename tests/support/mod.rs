@@ -27,3 +27,4 @@ pub(crate) mod python;
 pub(crate) mod shelf;
 pub(crate) mod shop;
 pub(crate) mod stub;
+pub(crate) mod terminal;

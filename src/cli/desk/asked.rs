@@ -134,7 +134,9 @@ impl Asked {
     pub(super) async fn end(mut self, app: &App, outcome: Result<(), &Error>) {
         let Some(history) = &self.history else { return };
         let execution = &mut self.execution;
-        if let Some(name) = self.kept.as_ref().and_then(Kept::name) {
+        if let Some(kept) = self.kept.take()
+            && let Some(name) = kept.settled().await
+        {
             execution.result = Some(name);
         }
         execution.rows = outcome.is_ok().then(|| self.rows.load(Ordering::Relaxed));

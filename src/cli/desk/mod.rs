@@ -3,18 +3,22 @@
 //! A statement passes the desk in one way, whoever asks from wherever: it is recorded, judged, planned and run within
 //! its limits, its answer is kept if the settings say so, and its rows go to a [`Reader`].
 
+mod answer;
 mod asked;
+mod clerk;
 mod granted;
 mod open;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
 use sha2::{Digest, Sha256};
 
+use self::answer::{Out, answer, rehearse};
 use self::asked::Asked;
 pub(super) use self::asked::history_of;
+use self::clerk::Clerk;
 use self::granted::GrantedDesk;
 use self::open::OpenDesk;
 use super::app::App;
@@ -28,7 +32,8 @@ use crate::engine::statement::{Statement, parse_script};
 use crate::engine::syntax::is_too_deep;
 use crate::error::{Error, Result, Said};
 use crate::query::history::{History, Viewer};
-use crate::query::{Kind, Planned, Scanned};
+use crate::query::prepared::{Outcome, Prepared};
+use crate::query::{Kind, Planned, Scanned, gate, kind_of_statement};
 
 /// The database of a role's own results.
 pub(super) const WORKSPACE: &str = "workspace";
@@ -66,6 +71,8 @@ pub(super) struct Desk<'a> {
     /// What was granted outside the settings, for a granted role.
     outside: Option<Outside>,
     log: Option<Log>,
+    /// The prepared statements so far.
+    prepared: Mutex<Prepared>,
 }
 
 impl<'a> Desk<'a> {
@@ -76,7 +83,7 @@ impl<'a> Desk<'a> {
     pub(super) async fn open(app: &'a App, args: &RoleArgs) -> Result<Self> {
         let acting = choose(app.settings(), args)?;
         let (name, role) = match &acting {
-            Acting::Anyone => return Ok(Self { app, acting, outside: None, log: None }),
+            Acting::Anyone => return Ok(Self::new(app, acting, None, None)),
             Acting::Full(name) => (name.clone(), None),
             Acting::Granted(role) => (role.name.clone(), Some(role)),
         };
@@ -89,7 +96,11 @@ impl<'a> Desk<'a> {
             Some(_) => Some(Outside::of_sessions(app).await?),
             None => None,
         };
-        Ok(Self { app, acting, outside, log: Some(log) })
+        Ok(Self::new(app, acting, outside, Some(log)))
+    }
+
+    fn new(app: &'a App, acting: Acting, outside: Option<Outside>, log: Option<Log>) -> Self {
+        Self { app, acting, outside, log, prepared: Mutex::default() }
     }
 
     /// Whether statements are answered from what a role was granted.
@@ -149,15 +160,41 @@ impl<'a> Desk<'a> {
     }
 
     async fn work(&self, statement: &Statement, reader: &mut dyn Reader, asked: &mut Asked) -> Result<()> {
-        if let (Acting::Granted(role), Some(outside)) = (&self.acting, &self.outside) {
-            let granted = GrantedDesk { app: self.app, role, outside };
-            let work = async |entry: &mut Entry| granted.answer(statement, reader, entry, asked).await;
-            return Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error));
-        }
-        let open = OpenDesk { app: self.app, viewer: self.viewer() };
-        let work =
-            async |entry: &mut Entry| interruptible(Box::pin(open.answer(statement, reader, entry, asked))).await;
+        let work = async |entry: &mut Entry| {
+            let Some(executed) = self.executed(statement)? else {
+                return reader.said("done");
+            };
+            let out = Out { reader, entry, asked };
+            let done = Box::pin(answer(self.clerk().as_ref(), &executed, out)).await;
+            done.map_err(|error| placed(error, statement))
+        };
         Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error))
+    }
+
+    /// Who answers here.
+    fn clerk(&self) -> Box<dyn Clerk + '_> {
+        if let (Acting::Granted(role), Some(outside)) = (&self.acting, &self.outside) {
+            return Box::new(GrantedDesk { app: self.app, role, outside });
+        }
+        let settings = self.role().and_then(|name| self.app.settings().roles.get(name));
+        let locations = settings.map(|role| role.locations.clone()).unwrap_or_default();
+        Box::new(OpenDesk { app: self.app, locations, viewer: self.viewer() })
+    }
+
+    /// The statement itself, or the one that EXECUTE stands for. PREPARE and DEALLOCATE are done with that.
+    fn executed(&self, statement: &Statement) -> Result<Option<Statement>> {
+        if kind_of_statement(&statement.ast) != Some(Kind::Prepared) {
+            return Ok(Some(statement.clone()));
+        }
+        if self.is_granted() {
+            // What is kept is as long as any statement of a role may be.
+            gate(&statement.text)?;
+        }
+        let mut prepared = self.prepared.lock().map_err(|_| Error::failed("prepared statements are lost"))?;
+        Ok(match prepared.take(statement.ast.clone())? {
+            Outcome::Done => None,
+            Outcome::Run(ast) => Some(Statement { ast: *ast, ..statement.clone() }),
+        })
     }
 
     /// Plans a statement as it would be run, and does not run it.
@@ -166,12 +203,9 @@ impl<'a> Desk<'a> {
     /// As the statement.
     pub(super) async fn rehearse(&self, statement: &Statement) -> Result<()> {
         let work = async |entry: &mut Entry| {
-            if let (Acting::Granted(role), Some(outside)) = (&self.acting, &self.outside) {
-                let granted = GrantedDesk { app: self.app, role, outside };
-                return interruptible(Box::pin(granted.rehearse(statement, entry))).await;
-            }
-            let open = OpenDesk { app: self.app, viewer: self.viewer() };
-            interruptible(Box::pin(open.rehearse(statement, entry))).await
+            let Some(executed) = self.executed(statement)? else { return Ok(()) };
+            let done = interruptible(Box::pin(rehearse(self.clerk().as_ref(), &executed, entry))).await;
+            done.map_err(|error| placed(error, statement))
         };
         Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error))
     }
@@ -216,6 +250,12 @@ impl<'a> Desk<'a> {
             Some(log) => log.recorded(statement, work).await,
         }
     }
+}
+
+/// An error whose place is in the statement's own text. What EXECUTE stands for was typed before.
+fn placed(error: Error, statement: &Statement) -> Error {
+    let prepared = kind_of_statement(&statement.ast) == Some(Kind::Prepared);
+    if prepared { error.without_place() } else { error }
 }
 
 /// What the tables of a statement hold, and how they are read, as one text that changes with any of it. Empty if the same

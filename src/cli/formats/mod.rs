@@ -26,9 +26,7 @@ use clap::ValueEnum;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
 
-pub(super) use self::look::Look;
-#[cfg(test)]
-use self::look::{Border, Breaks, Expanded};
+pub(super) use self::look::{Border, Breaks, Expanded, Look};
 use super::output;
 use crate::engine::fault::engine_fault;
 use crate::error::{Error, Result};

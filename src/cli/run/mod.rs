@@ -79,7 +79,12 @@ pub(super) async fn run(args: &RunArgs, app: &App, variables: &Variables) -> Res
     }
     let target = app.engine.target().await?;
     let steps = workflow::sort(statements, &target)?;
-    let writes = steps.iter().any(|step| !matches!(step.work, Work::Query));
+    let writes = steps.iter().any(|step| matches!(step.work, Work::Create(_) | Work::Drop { .. }));
+    if let Some(step) = steps.iter().find(|step| writes && matches!(step.work, Work::Workspace)) {
+        let error = Error::usage("a script that makes masked tables only reads besides")
+            .hint("what makes or changes tables, views or files of the workspace goes into a script of its own");
+        return Err(workflow::at(error, &step.origin, &step.statement));
+    }
     match (writes, args.dry_run) {
         (true, true) => Box::pin(rehearse(app, &desk, target, &steps, &mut report)).await,
         (true, false) => write(args, app, &desk, target, steps, report).await,
@@ -164,7 +169,7 @@ async fn write(
                     Work::Drop { tables, if_exists } => {
                         tables.iter().try_for_each(|table| run.drop_table(table, *if_exists))
                     }
-                    Work::Query => show(app, &run, &step.statement, &findings, reader).await,
+                    Work::Query | Work::Workspace => show(app, &run, &step.statement, &findings, reader).await,
                 })
                 .await
             };

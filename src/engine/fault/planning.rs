@@ -37,7 +37,7 @@ fn said(error: &DataFusionError, diagnostic: Option<&Diagnostic>, lists: &str) -
         DataFusionError::Collection(all) if !all.is_empty() => {
             return all.first().map_or_else(|| engine_fault(error), |first| said(first, diagnostic, lists));
         }
-        DataFusionError::SQL(parse, _) => parser_fault("", parse),
+        DataFusionError::SQL(parse, _) => parser_fault(None, parse),
         DataFusionError::Plan(text) => plan_fault(text, lists),
         DataFusionError::SchemaError(schema, _) => schema_fault(schema, diagnostic),
         DataFusionError::NotImplemented(text) => {
@@ -46,7 +46,7 @@ fn said(error: &DataFusionError, diagnostic: Option<&Diagnostic>, lists: &str) -
         _ => return engine_fault(error),
     };
     let place = diagnostic.and_then(|diagnostic| diagnostic.span);
-    match place.filter(|_| !fault.has_place()) {
+    match place.filter(|_| fault.stretch().is_none()) {
         Some(span) => fault.about(Stretch {
             line: span.start.line,
             column: span.start.column,

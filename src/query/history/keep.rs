@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::encode::{header, lines};
@@ -30,18 +30,30 @@ const UNWRITABLE: &str = "the answer cannot be kept";
 
 /// The name of an answer's file, known when the answer has come to its end.
 #[derive(Clone, Debug, Default)]
-pub struct Kept(Arc<Mutex<Option<String>>>);
+struct Name(Arc<Mutex<Option<String>>>);
 
-impl Kept {
-    /// The name, below the results; `None` if the answer did not come to its end.
-    pub fn name(&self) -> Option<String> {
-        self.0.lock().ok().and_then(|name| name.clone())
-    }
-
+impl Name {
     fn set(&self, name: String) {
         if let Ok(mut kept) = self.0.lock() {
             *kept = Some(name);
         }
+    }
+}
+
+/// What becomes of an answer's file.
+#[derive(Debug)]
+pub struct Kept {
+    name: Name,
+    settled: oneshot::Receiver<()>,
+}
+
+impl Kept {
+    /// Waits until the file is whole, or gone, and gives its name below the results: `None` if the answer did not come to
+    /// its end. Call it when the answer was read or dropped.
+    pub async fn settled(self) -> Option<String> {
+        // The other end is dropped when the work on the file is done, whatever became of it.
+        let _ = self.settled.await;
+        self.name.0.lock().ok().and_then(|name| name.clone())
     }
 }
 
@@ -82,9 +94,14 @@ pub fn keep(history: &History, execution: &mut Execution, masked: &[bool], rows:
     };
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
     let mut work = JoinSet::new();
-    work.spawn_blocking(move || file.run(receiver));
-    let kept = Kept::default();
-    let passing = Passing { rows, sender: Some(sender), work, kept: kept.clone() };
+    let (done, settled) = oneshot::channel();
+    work.spawn_blocking(move || {
+        let _done: oneshot::Sender<()> = done;
+        file.run(receiver)
+    });
+    let name = Name::default();
+    let passing = Passing { rows, sender: Some(sender), work, kept: name.clone() };
+    let kept = Kept { name, settled };
     let stream = futures::stream::try_unfold(passing, |mut passing| async move {
         Ok::<_, DataFusionError>(passing.next().await?.map(|batch| (batch, passing)))
     });
@@ -100,7 +117,7 @@ struct Passing {
     rows: Answer,
     sender: Option<mpsc::Sender<Message>>,
     work: JoinSet<Result<String>>,
-    kept: Kept,
+    kept: Name,
 }
 
 impl Passing {
@@ -149,13 +166,24 @@ impl Keeping {
     /// Takes rows until their end, on a thread for blocking work. Returns the file's name.
     fn run(self, rows: mpsc::Receiver<Message>) -> Result<String> {
         let name = format!("{}.{}", self.id, self.format.extension());
-        self.write(&name, rows).map_err(|error| {
+        let written = self.write(&name, rows);
+        if written.is_err()
+            && let Some(file) = self.store.path(&self.hidden()).ok().and_then(|path| self.store.file(&path))
+        {
+            let _ = std::fs::remove_file(file);
+        }
+        written.map_err(|error| {
             let reason = error.context().iter().find(|(key, _)| *key == "reason").map(|(_, reason)| reason.clone());
             let fault = Error::new(error.kind(), UNWRITABLE).with("location", self.store.location());
             let fault = reason.iter().fold(fault, |fault, reason| fault.with("reason", &Said(reason)));
             fault.hint("`results` of `[query]` in the settings says where answers are kept")
         })?;
         Ok(name)
+    }
+
+    /// The name of the file until it is whole.
+    fn hidden(&self) -> String {
+        format!(".{}.part", self.id)
     }
 
     fn write(&self, name: &str, mut rows: mpsc::Receiver<Message>) -> Result<()> {
@@ -170,7 +198,7 @@ impl Keeping {
         let path = self.store.path(name)?;
         // In a folder, under a hidden name until it is whole; an object comes into being when it is complete.
         let local = self.store.file(&path);
-        let hidden = format!(".{}.part", self.id);
+        let hidden = self.hidden();
         let file = parts.create(if local.is_some() { &hidden } else { name })?;
         let mut encoder = Encoder::begin(file, self.format, &self.schema)?;
         loop {

@@ -1,5 +1,7 @@
 //! A prefix of a bucket that a statement writes to.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectMeta;
 use serde::Deserialize;
@@ -15,16 +17,16 @@ const JOURNAL: &str = "_saltlake/journal";
 /// An upload that began longer ago than this is a dead statement's.
 const UPLOAD_AGE_MAX: TimeDelta = TimeDelta::days(1);
 
-/// Whether any object is below the prefix but notes about uploads, and one of our own.
+/// Whether any object is below the prefix but notes about uploads, and our own.
 ///
 /// # Errors
 /// Failed if it cannot be listed.
-pub(super) async fn is_taken(store: &Store, own: Option<&str>) -> Result<bool> {
+pub(super) async fn is_taken(store: &Store, own: &BTreeSet<String>) -> Result<bool> {
     let objects = store.list("").await?;
     Ok(objects.iter().any(|meta| match store.relative(&meta.location) {
         // The prefix itself, as an object of no bytes: the S3 console makes one for a folder.
         None | Some("") => meta.size > 0,
-        Some(relative) => Some(relative) != own && !is_note(relative),
+        Some(relative) => !own.contains(relative) && !is_note(relative),
     }))
 }
 

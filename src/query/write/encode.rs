@@ -26,9 +26,6 @@ const GROUP_ROWS: usize = 256 * 1024;
 /// Usage if the format cannot store a column. Names it.
 pub(super) fn columns(schema: &Schema, format: Format) -> Result<SchemaRef> {
     reject_unstorable(schema)?;
-    if schema.fields().is_empty() {
-        return Err(Error::usage("the result has no columns").with("code", &Said("42601")));
-    }
     for (index, field) in schema.fields().iter().enumerate() {
         let column = Said(field.name());
         if schema.fields().iter().take(index).any(|other| other.name() == field.name()) {
@@ -37,7 +34,7 @@ pub(super) fn columns(schema: &Schema, format: Format) -> Result<SchemaRef> {
                 .with("column", &column)
                 .hint("name one of them otherwise with AS"));
         }
-        if format == Format::Csv && field.data_type().is_nested() {
+        if matches!(format, Format::Csv | Format::Text) && field.data_type().is_nested() {
             return Err(Error::usage("CSV cannot store a list, a map or a struct")
                 .with("code", &Said("0A000"))
                 .with("column", &column)
@@ -70,6 +67,7 @@ impl Encoder {
         columns: SchemaRef,
         format: Format,
         compression: Compression,
+        delimiter: u8,
         zstd_level: i32,
     ) -> Result<Self> {
         let fault = Fault::default();
@@ -84,8 +82,10 @@ impl Encoder {
                 let writer = ArrowWriter::try_new(watched, Arc::clone(&columns), Some(properties));
                 Encoding::Parquet(Box::new(writer.map_err(|_| fault.or_unstorable())?))
             }
-            Format::Csv => {
-                Encoding::Csv(Box::new(CsvBuilder::new().with_header(true).build(Packed::new(watched, compression))))
+            Format::Csv | Format::Text => {
+                let builder = CsvBuilder::new().with_header(format == Format::Csv).with_delimiter(delimiter);
+                let builder = if format == Format::Text { builder.with_null("\\N".to_owned()) } else { builder };
+                Encoding::Csv(Box::new(builder.build(Packed::new(watched, compression))))
             }
             Format::Json => {
                 let builder = JsonBuilder::new().with_explicit_nulls(true);

@@ -1,7 +1,7 @@
-//! CREATE TABLE … AS and UNLOAD of a role: the rows that its query gives it, as files in its own locations.
+//! CREATE TABLE … AS, INSERT INTO and UNLOAD: the rows of a query, as files in the session's own locations.
 //!
-//! In: a statement that [`gate`](super::gate) let through, the role's locations, the rows of the inner query under the
-//! role's rights. Out: one file, or nothing.
+//! In: a statement that [`gate`](super::gate) let through, the locations, the rows of the inner query under the session's
+//! rights. Out: one file, one for each partition, or nothing.
 //!
 //! INVARIANT: what is written lies inside one of the role's locations, and never meets the lake, the masked location or
 //! the spill folder, whatever the role's locations say.
@@ -9,23 +9,34 @@
 
 mod attempt;
 mod bucket;
+mod drop;
 mod encode;
 mod folder;
+mod insert;
+mod layout;
 mod options;
-mod place;
-mod workspace;
+pub(in crate::query) mod place;
+mod staged;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use datafusion::sql::parser::Statement;
-use sqlparser::ast::{CreateTable, CreateTableOptions, Ident, Query, SqlOption, Statement as Ast};
+use sqlparser::ast::{
+    CreateTable, CreateTableOptions, Expr, Ident, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, SetExpr,
+    SqlOption, Statement as Ast,
+};
 
 pub use self::attempt::{Written, write};
+pub use self::drop::drop_table;
+pub use self::insert::insert;
+use self::layout::Table;
 pub use self::options::{Compression, Format};
 use self::options::{Options, fault};
-pub use self::workspace::workspace;
 use super::fault::coded;
 use super::gate::Kind;
+use super::workspace::Reach;
+pub use super::workspace::workspace;
 use crate::engine::Engine;
 use crate::engine::statement::{is_plain, table_name};
 use crate::error::{Error, Result, Said};
@@ -37,7 +48,11 @@ pub struct Destination {
     location: Location,
     format: Format,
     compression: Compression,
+    delimiter: u8,
+    partitioned_by: Vec<String>,
     table: Option<TableName>,
+    /// The table that rows are added to.
+    into: Option<Arc<Table>>,
     /// Where else a table of the name would stand.
     namesakes: Vec<Location>,
     if_not_exists: bool,
@@ -61,9 +76,14 @@ impl Destination {
         self.compression
     }
 
-    /// The table that is created; `None` for UNLOAD.
+    /// The table that is created or added to; `None` for UNLOAD.
     pub fn table(&self) -> Option<&TableName> {
         self.table.as_ref()
+    }
+
+    /// Whether a table that is there is left as it is.
+    pub fn if_not_exists(&self) -> bool {
+        self.if_not_exists
     }
 
     /// Looks whether it may be written to, before anything is computed: `false` if its table exists and the statement
@@ -89,19 +109,55 @@ pub fn split(
     workspace: &str,
     base: &Path,
 ) -> Result<(Statement, Destination)> {
+    split_within(statement, kind, (locations, Reach::Own), workspace, base)
+}
+
+/// As [`split`], for a session that may reach further: UNLOAD goes anywhere then.
+///
+/// # Errors
+/// As [`split`].
+pub fn split_within(
+    statement: Statement,
+    kind: Kind,
+    (locations, reach): (&[Location], Reach),
+    workspace: &str,
+    base: &Path,
+) -> Result<(Statement, Destination)> {
     let Statement::Statement(ast) = statement else { return Err(no_write()) };
-    let (query, destination) = match (*ast, kind) {
+    let (mut query, destination) = match (*ast, kind) {
         (Ast::Unload { query: Some(query), query_text: None, to, auth, with, options }, Kind::Unload) => {
             if auth.is_some() || !options.is_empty() {
                 let first = options.first().map_or_else(|| "IAM_ROLE".to_owned(), ToString::to_string);
                 return Err(fault("the clause is not supported", &first).hint("options go into WITH (name = value)"));
             }
-            (query, unload(&to, &with, locations, base)?)
+            (query, unload(&to, &with, (locations, reach), base)?)
         }
         (Ast::CreateTable(create), Kind::Create) => create_table(create, locations, workspace, base)?,
         _ => return Err(no_write()),
     };
+    if !destination.partitioned_by.is_empty() {
+        let columns = destination.partitioned_by.iter();
+        query = ordered(query, columns.map(|name| Expr::Identifier(Ident::with_quote('"', name))).collect());
+    }
     Ok((Statement::Statement(Box::new(Ast::Query(query))), destination))
+}
+
+/// A query whose rows come sorted, so that one file is open at a time, however many folders there are. The sort spills.
+fn ordered(query: Box<Query>, by: Vec<Expr>) -> Box<Query> {
+    let sorted = |expr| OrderByExpr { expr, options: OrderByOptions::default(), with_fill: None };
+    let kind = OrderByKind::Expressions(by.into_iter().map(sorted).collect());
+    Box::new(Query {
+        with: None,
+        body: Box::new(SetExpr::Query(query)),
+        order_by: Some(OrderBy { kind, interpolate: None }),
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    })
 }
 
 fn no_write() -> Error {
@@ -109,19 +165,30 @@ fn no_write() -> Error {
         .hint("what writes is CREATE TABLE name AS SELECT … and UNLOAD (SELECT …) TO 'location'")
 }
 
-fn unload(to: &Ident, with: &[SqlOption], locations: &[Location], base: &Path) -> Result<Destination> {
+fn unload(
+    to: &Ident,
+    with: &[SqlOption],
+    (locations, reach): (&[Location], Reach),
+    base: &Path,
+) -> Result<Destination> {
     if to.quote_style != Some('\'') {
         return Err(
             coded(Error::usage("UNLOAD takes its location in single quotes"), "42601").with("given", &Said(&to.value))
         );
     }
     let options = Options::of_unload(with)?;
-    let location = place::inside(&to.value, locations, base)?;
+    let location = match reach {
+        Reach::Own => place::inside(&to.value, locations, base)?,
+        Reach::Anywhere => place::anywhere(&to.value, base)?,
+    };
     Ok(Destination {
         location,
         format: options.format(),
         compression: options.compression(),
+        delimiter: options.delimiter(),
+        partitioned_by: options.partitioned_by.clone().unwrap_or_default(),
         table: None,
+        into: None,
         namesakes: Vec::new(),
         if_not_exists: false,
         locations: locations.to_vec(),
@@ -140,7 +207,8 @@ fn create_table(
     if table.database() != workspace {
         return Err(coded(Error::refused("a role creates tables in its own workspace only"), "42501")
             .with("table", &table)
-            .hint(format!("write CREATE TABLE {workspace}.{} …", table.table())));
+            .hint(format!("write CREATE TABLE {workspace}.{} …", table.table()))
+            .hint("masked tables are made by `saltlake run`"));
     }
     reject_extras(&create, &table)?;
     let options = match &create.table_options {
@@ -162,7 +230,10 @@ fn create_table(
         location,
         format: options.format(),
         compression: options.compression(),
+        delimiter: options.delimiter(),
+        partitioned_by: options.partitioned_by.clone().unwrap_or_default(),
         table: Some(table),
+        into: None,
         namesakes,
         if_not_exists: create.if_not_exists,
         locations: locations.to_vec(),

@@ -14,6 +14,8 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     Json,
+    /// Cells between separators, without a line of column names. NULL is `\N`.
+    Text,
 }
 
 /// How a result is compressed.
@@ -29,12 +31,16 @@ pub enum Compression {
     None,
 }
 
+/// What stands between the cells of text, if nothing else is said.
+const TEXT_DELIMITER: u8 = 1;
+
 impl Format {
     fn read(text: &str) -> Option<Self> {
         Some(match text.to_ascii_uppercase().as_str() {
             "PARQUET" => Self::Parquet,
             "CSV" => Self::Csv,
             "JSON" => Self::Json,
+            "TEXTFILE" => Self::Text,
             _ => return None,
         })
     }
@@ -45,6 +51,7 @@ impl Format {
             Self::Parquet => "PARQUET",
             Self::Csv => "CSV",
             Self::Json => "JSON",
+            Self::Text => "TEXTFILE",
         }
     }
 
@@ -56,6 +63,8 @@ impl Format {
             (Self::Csv, _) => "csv",
             (Self::Json, Compression::Gzip) => "json.gz",
             (Self::Json, _) => "json",
+            (Self::Text, Compression::Gzip) => "txt.gz",
+            (Self::Text, _) => "txt",
         }
     }
 }
@@ -89,9 +98,16 @@ impl Compression {
 pub(super) struct Options {
     format: Option<Format>,
     compression: Option<Compression>,
+    delimiter: Option<u8>,
     /// Where a table goes, as written.
     pub(super) location: Option<String>,
+    /// The columns that become folders.
+    pub(super) partitioned_by: Option<Vec<String>>,
+    /// Said by some, and true of every table here.
+    said: Option<()>,
 }
+
+const COMPRESSIONS: &str = "ZSTD, SNAPPY, GZIP and NONE";
 
 impl Options {
     /// The options of UNLOAD.
@@ -103,13 +119,18 @@ impl Options {
         each(options, |key, value| match key {
             "format" => {
                 let format = Format::read(&text(key, value)?);
-                set(key, &mut read.format, format.ok_or_else(|| known(key, "PARQUET, CSV and JSON"))?)
+                set(key, &mut read.format, format.ok_or_else(|| known(key, "PARQUET, CSV, TEXTFILE and JSON"))?)
             }
             "compression" => {
                 let compression = Compression::read(&text(key, value)?);
-                set(key, &mut read.compression, compression.ok_or_else(|| known(key, "ZSTD, SNAPPY, GZIP and NONE"))?)
+                set(key, &mut read.compression, compression.ok_or_else(|| known(key, COMPRESSIONS))?)
             }
-            _ => Err(unknown(key, "format and compression")),
+            "field_delimiter" => {
+                let delimiter = delimiter(&text(key, value)?);
+                set(key, &mut read.delimiter, delimiter.ok_or_else(|| known(key, "one ASCII character, or '\\t'"))?)
+            }
+            "partitioned_by" => set(key, &mut read.partitioned_by, texts(key, value)?),
+            _ => Err(unknown(key, "format, compression, field_delimiter and partitioned_by")),
         })?;
         read.fitting()
     }
@@ -127,12 +148,25 @@ impl Options {
             },
             "write_compression" | "parquet_compression" => {
                 let compression = Compression::read(&text(key, value)?);
-                set(key, &mut read.compression, compression.ok_or_else(|| known(key, "ZSTD, SNAPPY, GZIP and NONE"))?)
+                set(key, &mut read.compression, compression.ok_or_else(|| known(key, COMPRESSIONS))?)
             }
             "external_location" => set(key, &mut read.location, text(key, value)?),
-            _ => Err(unknown(key, "format, external_location and write_compression")),
+            "partitioned_by" => set(key, &mut read.partitioned_by, texts(key, value)?),
+            "table_type" => match text(key, value)?.to_ascii_uppercase().as_str() {
+                "HIVE" => set(key, &mut read.said, ()),
+                _ => Err(known(key, "HIVE: Iceberg and other table formats are not written")),
+            },
+            "bucketed_by" | "bucket_count" | "sorted_by" => Err(fault("the option is not supported", key)
+                .hint("no reader here makes use of buckets or of an order of rows: leave it out")),
+            _ => Err(unknown(key, "format, external_location, partitioned_by and write_compression")),
         })?;
         read.fitting()
+    }
+
+    /// What stands between cells of text.
+    pub(super) fn delimiter(&self) -> u8 {
+        let default = if self.format() == Format::Text { TEXT_DELIMITER } else { b',' };
+        self.delimiter.unwrap_or(default)
     }
 
     /// The format.
@@ -149,7 +183,10 @@ impl Options {
     /// Readers of text formats know gzip alone.
     fn fitting(self) -> Result<Self> {
         if self.format() != Format::Parquet && !matches!(self.compression(), Compression::Gzip | Compression::None) {
-            return Err(known("compression", "GZIP and NONE for CSV and JSON"));
+            return Err(known("compression", "GZIP and NONE for CSV, TEXTFILE and JSON"));
+        }
+        if self.delimiter.is_some() && !matches!(self.format(), Format::Csv | Format::Text) {
+            return Err(fault("the option is for text alone", "field_delimiter").hint("add format = 'CSV'"));
         }
         Ok(self)
     }
@@ -180,6 +217,23 @@ fn text(key: &str, value: &Expr) -> Result<String> {
         },
         _ => Err(fault("the option takes a quoted text", key)),
     }
+}
+
+/// `ARRAY['a', 'b']`
+fn texts(key: &str, value: &Expr) -> Result<Vec<String>> {
+    let wrong = || fault("the option takes an array of quoted texts", key).hint(format!("{key} = ARRAY['a', 'b']"));
+    let Expr::Array(array) = value else { return Err(wrong()) };
+    let texts = array.elem.iter().map(|element| text(key, element)).collect::<Result<Vec<_>>>();
+    let texts = texts.map_err(|_| wrong())?;
+    if texts.is_empty() { Err(wrong()) } else { Ok(texts) }
+}
+
+fn delimiter(text: &str) -> Option<u8> {
+    if text == "\\t" {
+        return Some(b'\t');
+    }
+    let [byte] = text.as_bytes() else { return None };
+    (byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | b'"')).then_some(*byte)
 }
 
 fn known(key: &str, values: &str) -> Error {

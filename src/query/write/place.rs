@@ -17,7 +17,7 @@ const NAME_BYTES_MAX: usize = 255;
 ///
 /// # Errors
 /// Refused, saying why and which locations the role has.
-pub(super) fn inside(text: &str, locations: &[Location], base: &Path) -> Result<Location> {
+pub(in crate::query) fn inside(text: &str, locations: &[Location], base: &Path) -> Result<Location> {
     let no = |reason: &'static str| forbidden(text, reason, locations);
     let wanted = read(text, base).map_err(no)?;
     let mut found = None;
@@ -32,11 +32,26 @@ pub(super) fn inside(text: &str, locations: &[Location], base: &Path) -> Result<
     found.ok_or_else(|| no("it lies in none of the role's locations"))
 }
 
+/// Finds the place that a text names, wherever it is.
+///
+/// # Errors
+/// Usage if the text names none in one way only.
+pub(in crate::query) fn anywhere(text: &str, base: &Path) -> Result<Location> {
+    let no = |reason: &'static str| {
+        Error::usage("the location cannot be read")
+            .with("code", &Said("42601"))
+            .with("given", &Said(text))
+            .with("reason", &Said(reason))
+    };
+    let place = read(text, base).map_err(no)?;
+    real(&place).ok_or_else(|| no("a link on the way to it leads nowhere, or may not be followed"))
+}
+
 /// The place of a table in a location of the role.
 ///
 /// # Errors
 /// Usage if the name can be no folder's; refused if the role has no locations.
-pub(super) fn of_table(table: &str, location: &Location) -> Result<Location> {
+pub(in crate::query) fn of_table(table: &str, location: &Location) -> Result<Location> {
     let folder = folder_name(table);
     if folder.is_empty() || folder.len() > NAME_BYTES_MAX {
         return Err(Error::usage("the name can be no table's")
@@ -52,13 +67,15 @@ pub(super) fn of_table(table: &str, location: &Location) -> Result<Location> {
 }
 
 /// The answer is no.
-pub(super) fn forbidden(given: &str, reason: &'static str, locations: &[Location]) -> Error {
+pub(in crate::query) fn forbidden(given: &str, reason: &'static str, locations: &[Location]) -> Error {
     let said = Error::refused("a role may write inside its own locations only")
         .with("code", &Said("42501"))
         .with("given", &Said(given))
         .with("reason", &Said(reason));
     if locations.is_empty() {
-        return said.hint("the role has no locations; `locations` of the role in the settings names them");
+        return said.hint(
+            "there are none; the settings name them: `locations` of the role, or `[query] workspace` without one",
+        );
     }
     let own: Vec<_> = locations.iter().map(|location| format!("`{location}`")).collect();
     said.hint(format!("write below {}", own.join(" or ")))
@@ -130,7 +147,7 @@ fn below(wanted: &Location, location: &Location) -> Result<Option<(Location, Vec
 }
 
 /// A location with the links in its existing part followed; `None` if one leads nowhere.
-pub(super) fn real(location: &Location) -> Option<Location> {
+pub(in crate::query) fn real(location: &Location) -> Option<Location> {
     match location {
         Location::Folder(folder) => real_path(folder).map(Location::Folder),
         Location::S3 { .. } => Some(location.clone()),
@@ -157,7 +174,7 @@ fn real_path(path: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// Refused, naming what it meets.
-pub(super) fn reject_kept_apart(place: &Location, engine: &Engine) -> Result<()> {
+pub(in crate::query) fn reject_kept_apart(place: &Location, engine: &Engine) -> Result<()> {
     let settings = engine.settings();
     let folder = |path: &Path| Location::Folder(path.to_owned());
     let raw = settings.lake.location.iter().chain(&settings.lake.known_as);

@@ -231,7 +231,7 @@ fn a_role_hangs_together_with_the_rest() {
     assert_error(masked, ErrorKind::Usage, &["a role with full access has masks", ":3"]);
     let selects = "[roles.a]\nfull_access = true\n[roles.a.select]\nc = \"*\"";
     assert_error(selects, ErrorKind::Usage, &["a role with full access has a selection", ":3"]);
-    for (member, value) in [("time", "\"1m\""), ("memory", "\"1GiB\""), ("locations", "[\"results\"]")] {
+    for (member, value) in [("time", "\"1m\""), ("memory", "\"1GiB\"")] {
         let limited = format!("[roles.a]\nfull_access = true\n{member} = {value}");
         assert_error(&limited, ErrorKind::Usage, &["a role with full access has", member, ":3"]);
     }

@@ -32,7 +32,7 @@ const BOMBS: [&str; 14] = [
 #[test]
 fn bombs_end_in_bounds() {
     let world = World::on_many_threads(lakes::files(Side::A));
-    let limits = Limits { memory_bytes: Some(32 << 20), time: Some(Duration::from_secs(2)) };
+    let limits = Limits { memory_bytes: Some(32 << 20), time: Some(Duration::from_secs(2)), ..Limits::default() };
     let session = world.session_with(policies(FILTERS[0]), Barrier::Fence, &[], limits);
     for sql in BOMBS {
         let start = Instant::now();
@@ -126,7 +126,7 @@ fn memory_runs_out_for_both_twins_alike() {
     for step in 0..24 {
         let bytes = 2048_u64 << (step / 2);
         let bytes = if step % 2 == 0 { bytes } else { bytes + bytes / 2 };
-        let limits = Limits { memory_bytes: Some(bytes), time: None };
+        let limits = Limits { memory_bytes: Some(bytes), ..Limits::default() };
         let sessions =
             [0, 1].map(|twin: usize| twins[twin].session_with(policies(FILTERS[0]), Barrier::Fence, &[], limits));
         for sql in statements {

@@ -1,27 +1,42 @@
-//! The tables that a role has made, as a database.
+//! The tables of the workspace: folders of a location, and files elsewhere that an external table declares.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use object_store::ObjectMeta;
 use percent_encoding::percent_decode_str;
 
-use super::place;
+use super::{External, Reach};
 use crate::engine::Engine;
 use crate::engine::catalog::Database;
+use crate::engine::declared::Declared;
 use crate::engine::lake::{TableFiles, by_first_folder};
 use crate::engine::store::Store;
 use crate::error::Result;
 use crate::model::{Location, TableName, folder_name, printable};
+use crate::query::write::place;
 
-/// The tables in a role's locations: each child folder is one, named `database.folder`. Of two with one name, that of
-/// the first location is seen. A location that does not exist yet has none.
+/// The tables of these locations as a database: each child folder is one, named `database.folder`. Of two with one name,
+/// that of the first location is seen. A location that does not exist yet has none.
 ///
 /// # Errors
 /// Refused if a location meets the lake or the masked location: its tables would be read without a policy. Failed if
 /// one cannot be listed.
 pub async fn workspace(engine: &Engine, locations: &[Location], database: &str) -> Result<Database> {
-    let mut tables = BTreeMap::new();
+    let (tables, _) = collect(engine, locations, database).await?;
+    Ok(Database::new(tables, false, engine.reader()))
+}
+
+type Tables = BTreeMap<String, TableFiles>;
+
+/// The tables of these locations, and which location each is of.
+pub(super) async fn collect(
+    engine: &Engine,
+    locations: &[Location],
+    database: &str,
+) -> Result<(Tables, BTreeMap<String, Location>)> {
+    let (mut tables, mut homes) = (BTreeMap::new(), BTreeMap::new());
     for location in locations {
         place::reject_kept_apart(location, engine)?;
         if let Location::Folder(path) = location
@@ -42,6 +57,7 @@ pub async fn workspace(engine: &Engine, locations: &[Location], database: &str) 
                 Ok(mut files) if !files.files.is_empty() => {
                     // As results are written, whatever the lake's own CSV files are like.
                     files.csv_header = true;
+                    homes.insert(name.clone(), location.clone());
                     tables.insert(name, files);
                 }
                 Ok(_) => {}
@@ -54,7 +70,56 @@ pub async fn workspace(engine: &Engine, locations: &[Location], database: &str) 
             }
         }
     }
-    Ok(Database::new(tables, false, engine.reader()))
+    Ok((tables, homes))
+}
+
+/// The files of an external table.
+///
+/// # Errors
+/// Refused if it lies where the session does not reach; failed if it cannot be listed.
+pub(super) async fn external(
+    engine: &Engine,
+    name: &TableName,
+    external: &External,
+    locations: &[Location],
+    reach: Reach,
+    base: &Path,
+) -> Result<TableFiles> {
+    let table = &external.table;
+    let location = external_place(engine, &table.location, locations, reach, base)?;
+    let store = engine.store(&location).await?;
+    let exists = match &location {
+        Location::Folder(folder) => folder.is_dir(),
+        Location::S3 { .. } => true,
+    };
+    let mut objects = if exists { store.list("").await? } else { Vec::new() };
+    keep_inside(&store, &mut objects, engine);
+    let mut files = TableFiles::collect(name.clone(), store, objects, Some(table.format)).await?;
+    files.csv_header = table.text.header;
+    files.declared = Some(Arc::new(Declared::new(table)));
+    if files.files.is_empty() {
+        files.partition_columns = table.partitions.iter().map(|field| field.name().clone()).collect();
+    }
+    Ok(files)
+}
+
+/// The place of an external table.
+///
+/// # Errors
+/// Refused if the session does not reach it, or it is kept apart from everybody.
+pub(in crate::query) fn external_place(
+    engine: &Engine,
+    text: &str,
+    locations: &[Location],
+    reach: Reach,
+    base: &Path,
+) -> Result<Location> {
+    let place = match reach {
+        Reach::Own => place::inside(text, locations, base)?,
+        Reach::Anywhere => place::anywhere(text, base)?,
+    };
+    place::reject_kept_apart(&place, engine)?;
+    Ok(place)
 }
 
 /// The table of a folder. A folder that no table's name leads to goes by its own name.

@@ -1,0 +1,47 @@
+//! Ctrl-C: it cancels a statement, clears a line, and twice leaves.
+
+use super::{ENDLESS, open};
+use crate::support::shop::Shop;
+
+#[test]
+fn a_cancelled_statement_leaves_the_shell() {
+    let mut terminal = open(&Shop::usual());
+    for _ in 0..2 {
+        terminal.line(ENDLESS);
+        terminal.expect("Ctrl-C cancels");
+        terminal.keys("\u{3}");
+        terminal.expect("cancelled");
+        terminal.expect("saltlake> ");
+        terminal.line("SELECT 6 * 7 AS answer;");
+        assert!(terminal.expect("(1 row").contains("42"));
+        terminal.expect("saltlake> ");
+    }
+}
+
+#[test]
+fn twice_leaves() {
+    let mut terminal = open(&Shop::usual());
+    terminal.keys("\u{3}");
+    terminal.expect("leaves");
+    terminal.expect("saltlake> ");
+    terminal.keys("\u{3}");
+    assert_eq!(terminal.end(), 0);
+    let mut terminal = open(&Shop::usual());
+    terminal.line(ENDLESS);
+    terminal.expect("Ctrl-C cancels");
+    terminal.keys("\u{3}");
+    terminal.expect("saltlake> ");
+    terminal.keys("\u{3}");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn a_line_is_cleared_and_counts_for_nothing() {
+    let mut terminal = open(&Shop::usual());
+    for _ in 0..3 {
+        terminal.keys("SELECT 'half a line\u{3}");
+        terminal.expect("saltlake> ");
+    }
+    terminal.line("SELECT 6 * 7 AS answer;");
+    assert!(terminal.expect("(1 row").contains("42"));
+}
