@@ -25,6 +25,7 @@ pub mod spelling;
 mod spill;
 pub mod statement;
 pub mod store;
+pub mod syntax;
 pub mod table;
 pub mod target;
 
@@ -381,6 +382,8 @@ impl Engine {
             .with_target_partitions(self.settings.engine.threads.max(1));
         config.options_mut().execution.parquet.schema_force_view_types = false;
         config.options_mut().execution.parquet.pushdown_filters = true;
+        // An error of planning then says where.
+        config.options_mut().sql_parser.collect_spans = true;
         config
     }
 
