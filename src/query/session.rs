@@ -11,6 +11,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
+use super::fault::coded;
 use super::functions;
 use super::gate::{Kind, gate};
 use super::marks::marks;
@@ -172,6 +173,10 @@ impl RoleSession {
     /// Refused if a role may not run it; usage if it does not fit what the role sees; failed at the time limit.
     pub async fn plan(&self, text: &str) -> Result<Planned> {
         let (statement, kind) = gate(text)?;
+        // What writes or defines is taken apart first, and what SHOW asks for is made a query.
+        if !matches!(kind, Kind::Read | Kind::Explain) {
+            return Err(coded(Error::refused("a role may only read"), "42501"));
+        }
         self.plan_parsed(statement, kind).await
     }
 
