@@ -134,7 +134,6 @@ fn what_would_fill_the_memory_is_stopped() {
         "SELECT cardinality(ngrams(sequence(1, 1000000), 500000))",
         "SELECT cardinality(repeat(1, 2000000000))",
     ] {
-        println!("{sql}");
         assert!(ground.ask(&ground.role(), sql).is_err(), "{sql}");
     }
 }

@@ -18,7 +18,7 @@ use super::row::wrong;
 const NAME: &str = "reduce";
 
 /// Bytes that the states of one batch may take.
-const STATE_BYTES_MAX: usize = 256 << 20;
+const STATE_BYTES_MAX: usize = 64 << 20;
 
 /// Elements of a list: the lambda is computed once for each.
 const ELEMENTS_MAX: usize = 100_000;

@@ -3,7 +3,7 @@
 /// How a call is spelt: its name, its number of arguments, the engine's spelling, and the aggregate in it, if it is one,
 /// which FILTER, OVER, DISTINCT and ORDER BY of the call belong to.
 ///
-/// INVARIANT: an argument stands in a spelling once. Calls nest, and what stands twice would double at each level.
+/// INVARIANT: an argument stands in a spelling once, or not at all. Calls nest, and what stands twice would double at each level.
 pub(super) struct Template {
     pub(super) name: &'static str,
     pub(super) arguments: usize,
@@ -115,11 +115,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_argument_stands_in_a_spelling_once() {
+    fn no_argument_stands_in_a_spelling_twice() {
         for template in TEMPLATES {
             for number in 1..=template.arguments {
                 let count = template.spelt.matches(&format!("${number}")).count();
-                assert_eq!(count, 1, "{}: ${number}", template.name);
+                assert!(count <= 1, "{}: ${number}", template.name);
             }
             assert!(!template.spelt.contains(&format!("${}", template.arguments + 1)), "{}", template.name);
         }
