@@ -43,7 +43,8 @@ fn an_error_leaves_the_shell_as_it_was() {
 #[test]
 fn the_ways_to_leave_all_leave() {
     for way in ["\\q\r", "exit\r", "QUIT;\r", "\u{4}"] {
-        let mut terminal = open(&Shop::usual());
+        let shop = Shop::usual();
+        let mut terminal = open(&shop);
         terminal.keys(way);
         assert_eq!(terminal.end(), 0, "{way:?}");
     }
@@ -122,7 +123,8 @@ fn a_script_on_standard_input_runs_as_run_does() {
 
 #[test]
 fn a_slow_statement_says_how_far_it_is() {
-    let mut terminal = open(&Shop::usual());
+    let shop = Shop::usual();
+    let mut terminal = open(&shop);
     terminal.line(ENDLESS);
     terminal.expect("Ctrl-C cancels");
     terminal.keys("\u{3}");

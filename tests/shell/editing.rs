@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::{masked_shop, open, open_with};
 use crate::support::shop::Shop;
+use crate::support::terminal::Terminal;
 
 #[test]
 fn tab_completes_keywords_tables_and_columns() {
@@ -15,14 +16,19 @@ fn tab_completes_keywords_tables_and_columns() {
     terminal.wait_for_screen("select count(*) from customer");
     terminal.line(";");
     terminal.expect("(1 row");
-    terminal.keys("SELECT c.se\t, min(c.i\t) FROM dataset.cus\t c gro\t by 1 ORDER BY 1;");
-    terminal.wait_for_screen("SELECT c.segment, min(c.id) FROM dataset.customer c group by 1 ORDER BY 1;");
+    terminal.expect("saltlake> ");
+    terminal.keys("SELECT segm\t, count(*) FROM dataset.cus\t c WHERE c.se\t IS NOT NULL gro\t by 1;");
+    terminal
+        .wait_for_screen("SELECT segment, count(*) FROM dataset.customer c WHERE c.segment IS NOT NULL group by 1;");
     terminal.line("");
-    let shown = terminal.expect("(3 rows");
-    assert!(shown.contains("silver") && shown.contains("NULL"), "{shown}");
+    let shown = terminal.expect("(2 rows");
+    assert!(shown.contains("silver") && shown.contains("gold"), "{shown}");
+    terminal.expect("saltlake> ");
     terminal.keys("SELECT mask_em\t");
     terminal.wait_for_screen("SELECT mask_email(");
-    terminal.keys("\u{3}\\tim\t");
+    terminal.keys("\u{3}");
+    terminal.expect("\nsaltlake> ");
+    terminal.keys("\\tim\t");
     terminal.wait_for_screen("\\timing");
 }
 
@@ -60,13 +66,24 @@ fn the_keys_of_vi_are_there_for_who_wants_them() {
     terminal.expect("editmode is vi");
     terminal.expect("saltlake> ");
     // Escape, to the begin of the line, delete a word, insert.
-    terminal.keys("wrong 7 * 6;\u{1b}0dwiSELECT \r");
+    escape(&mut terminal, "wrong 7 * 6;");
+    terminal.keys("0dwiSELECT \r");
     let shown = terminal.expect("(1 row");
     assert!(shown.contains("42"), "{shown}");
     let shop = Shop::usual().settings("[shell]\neditmode = \"vi\"");
     let mut terminal = open(&shop);
-    terminal.keys("ELECT 7 * 6;\u{1b}IS\r");
+    escape(&mut terminal, "ELECT 7 * 6;");
+    terminal.keys("IS\r");
     terminal.expect("(1 row");
+}
+
+/// Types a text and then Escape, and waits for vi's keys to mean commands: the cursor is on the last character then.
+fn escape(terminal: &mut Terminal, text: &str) {
+    let prompt = "saltlake> ".len();
+    terminal.keys(text);
+    terminal.wait_for_cursor(prompt + text.len());
+    terminal.keys("\u{1b}");
+    terminal.wait_for_cursor(prompt + text.len() - 1);
 }
 
 #[test]

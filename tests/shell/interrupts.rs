@@ -5,7 +5,8 @@ use crate::support::shop::Shop;
 
 #[test]
 fn a_cancelled_statement_leaves_the_shell() {
-    let mut terminal = open(&Shop::usual());
+    let shop = Shop::usual();
+    let mut terminal = open(&shop);
     for _ in 0..2 {
         terminal.line(ENDLESS);
         terminal.expect("Ctrl-C cancels");
@@ -20,13 +21,15 @@ fn a_cancelled_statement_leaves_the_shell() {
 
 #[test]
 fn twice_leaves() {
-    let mut terminal = open(&Shop::usual());
+    let shop = Shop::usual();
+    let mut terminal = open(&shop);
     terminal.keys("\u{3}");
     terminal.expect("leaves");
     terminal.expect("saltlake> ");
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
-    let mut terminal = open(&Shop::usual());
+    let shop = Shop::usual();
+    let mut terminal = open(&shop);
     terminal.line(ENDLESS);
     terminal.expect("Ctrl-C cancels");
     terminal.keys("\u{3}");
@@ -37,10 +40,13 @@ fn twice_leaves() {
 
 #[test]
 fn a_line_is_cleared_and_counts_for_nothing() {
-    let mut terminal = open(&Shop::usual());
+    let shop = Shop::usual();
+    let mut terminal = open(&shop);
     for _ in 0..3 {
-        terminal.keys("SELECT 'half a line\u{3}");
-        terminal.expect("saltlake> ");
+        terminal.keys("SELECT 'half a line");
+        terminal.wait_for_screen("half a line");
+        terminal.keys("\u{3}");
+        terminal.expect("\nsaltlake> ");
     }
     terminal.line("SELECT 6 * 7 AS answer;");
     assert!(terminal.expect("(1 row").contains("42"));

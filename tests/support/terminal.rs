@@ -89,6 +89,14 @@ impl Terminal {
         });
     }
 
+    /// Waits until the cursor is in a column, counted from 0.
+    #[track_caller]
+    pub(crate) fn wait_for_cursor(&self, column: usize) {
+        self.wait(&format!("the cursor in column {column}"), |seen| {
+            (usize::from(seen.screen.screen().cursor_position().1) == column).then_some(())
+        });
+    }
+
     /// Waits until a text was written after what was waited for before, and gives what was written up to its end:
     /// without colours and movements, as it came.
     #[track_caller]

@@ -13,6 +13,8 @@ use super::words::spelt;
 use crate::cli::desk::{Reader, Rows};
 use crate::error::{Error, Result};
 
+const KIND: &str = "CASE table_type WHEN 'VIEW' THEN 'view' ELSE 'table' END";
+
 const OF_USERS: &str = "table_schema <> 'information_schema'";
 
 /// A list of tables or views, of which names hold a pattern.
@@ -20,7 +22,7 @@ pub(super) fn tables(pattern: Option<&str>, views: bool) -> String {
     let kind = if views { "table_type = 'VIEW'" } else { "table_type <> 'VIEW'" };
     let held = held("concat(table_schema, '.', table_name)", pattern);
     format!(
-        "SELECT table_schema AS database, table_name AS name, table_type AS kind FROM information_schema.tables \
+        "SELECT table_schema AS database, table_name AS name, {KIND} AS kind FROM information_schema.tables \
          WHERE {OF_USERS} AND {kind}{held} ORDER BY 1, 2"
     )
 }
@@ -28,7 +30,7 @@ pub(super) fn tables(pattern: Option<&str>, views: bool) -> String {
 /// A list of tables and views.
 pub(super) fn all() -> String {
     format!(
-        "SELECT table_schema AS database, table_name AS name, table_type AS kind FROM information_schema.tables \
+        "SELECT table_schema AS database, table_name AS name, {KIND} AS kind FROM information_schema.tables \
          WHERE {OF_USERS} ORDER BY 1, 2"
     )
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::commands;
@@ -66,6 +67,7 @@ impl<'a> Session<'a> {
         editor: LineEditor,
         (names, asking): (SharedNames, Asking),
     ) -> Result<Self> {
+        listen(runtimes)?;
         let desk = runtimes.wait(interruptible(Box::pin(Desk::open(app, role))))?;
         asking.read(desk.role());
         Ok(Self {
@@ -162,7 +164,7 @@ impl<'a> Session<'a> {
     pub(super) fn answer(&mut self, statement: &Statement, asked: bool) -> Result<Option<Kept>> {
         let (file, format) = if asked { (self.file.take(), self.format.take()) } else { (None, Some(Format::Table)) };
         let mut shower = self.shower();
-        (shower.file, shower.format) = (file, format);
+        (shower.file, shower.format, shower.tells_read) = (file, format, asked);
         shower.plan = begins_with(&statement.text, &["explain", "show"]);
         let (desk, runtimes) = (&self.desk, self.runtimes);
         let done = guarded(runtimes, async {
@@ -188,6 +190,13 @@ impl<'a> Session<'a> {
         self.initial = handoff::edit(text)?;
         Ok(())
     }
+}
+
+/// Has Ctrl-C heard from now on. The line editor puts a handler of its own in place while it reads, and afterwards the one
+/// that it found: that must not be the system's, which ends the program.
+fn listen(runtimes: &Runtimes) -> Result<()> {
+    let fault = |_| Error::failed("Ctrl-C cannot be heard");
+    runtimes.wait(async { signal(SignalKind::interrupt()).map(|_| ()).map_err(fault) })
 }
 
 /// Whether a statement begins with one of some words.

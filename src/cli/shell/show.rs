@@ -68,6 +68,8 @@ pub(super) struct Shower<'a> {
     pub(super) plan: bool,
     /// Whether what is read left a barrier.
     pub(super) granted: bool,
+    /// Whether the footer tells what was read.
+    pub(super) tells_read: bool,
     screen: Option<Screen>,
     answered: Option<Answered>,
     begun: Instant,
@@ -92,6 +94,7 @@ impl<'a> Shower<'a> {
             title: None,
             plan: false,
             granted: false,
+            tells_read: false,
             screen: None,
             answered: None,
             begun: Instant::now(),
@@ -141,7 +144,7 @@ impl<'a> Shower<'a> {
         }
         if answered.reused {
             parts.push("a kept answer".to_owned());
-        } else if let Some(scanned) = &answered.scanned {
+        } else if let Some(scanned) = answered.scanned.as_ref().filter(|_| self.tells_read) {
             let how = if self.granted { "through the barrier" } else { "read" };
             parts.push(format!("{} {how}", bytes(scanned.bytes())));
         }

@@ -246,5 +246,4 @@ fn table_of_command(typed: &str, start: usize, names: &Names) -> Found {
 }
 
 #[cfg(test)]
-#[path = "complete_tests.rs"]
 mod tests;
