@@ -33,7 +33,7 @@ mod translate;
 mod url;
 mod yardstick;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF};
@@ -60,9 +60,11 @@ static FAMILIES: [&[row::Spec]; 11] = [
 
 /// The scalar functions. Some stand in the place of one of the engine's, which they contain: see [`overloaded`].
 pub fn scalar() -> Vec<Arc<ScalarUDF>> {
-    let mut all: Vec<Arc<ScalarUDF>> = FAMILIES.iter().copied().flatten().flat_map(row::functions).collect();
-    all.extend(overloaded::functions());
-    all
+    static MADE: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
+        let own = FAMILIES.iter().copied().flatten().flat_map(row::functions);
+        own.chain(overloaded::functions()).collect()
+    });
+    MADE.clone()
 }
 
 /// The aggregates.
@@ -85,14 +87,14 @@ pub fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
 /// # Errors
 /// If the session takes no functions.
 pub fn register(context: &SessionContext) -> datafusion::common::Result<()> {
-    for function in scalar() {
-        context.register_udf(function.as_ref().clone());
-    }
-    for function in aggregate() {
-        context.register_udaf(function.as_ref().clone());
-    }
     let state = context.state_ref();
     let mut state = state.write();
+    for function in scalar() {
+        state.register_udf(function)?;
+    }
+    for function in aggregate() {
+        state.register_udaf(function)?;
+    }
     for function in higher_order() {
         state.register_higher_order_function(function)?;
     }

@@ -105,12 +105,12 @@ impl<'a> Url<'a> {
         let part = |group: usize| found.get(group).map(|part| part.as_str());
         let authority = part(2).map(|authority| authority.rsplit_once('@').map_or(authority, |(_, host)| host));
         // An IPv6 address stands in brackets and has colons of its own.
-        let (server, port) = match authority.and_then(|authority| authority.rsplit_once(':')) {
-            Some((name, number)) if !number.ends_with(']') => (Some(name), Some(number)),
+        let (server, number) = match authority.and_then(|authority| authority.rsplit_once(':')) {
+            Some((name, digits)) if !digits.ends_with(']') => (Some(name), Some(digits)),
             _ => (authority, None),
         };
         let host = server.filter(|name| !name.is_empty());
-        Some(Self { scheme: part(1), host, port, path: part(3), query: part(4), fragment: part(5) })
+        Some(Self { scheme: part(1), host, port: number, path: part(3), query: part(4), fragment: part(5) })
     }
 }
 
