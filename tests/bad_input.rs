@@ -4,6 +4,7 @@
 mod files;
 mod keys;
 mod runs;
+mod statements;
 
 use crate::support::binary::Run;
 use crate::support::lake::Table;

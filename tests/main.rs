@@ -40,4 +40,5 @@ mod splice;
 mod statements;
 mod support;
 mod tamper;
+mod trino;
 mod workspace;

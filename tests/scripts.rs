@@ -93,6 +93,16 @@ fn the_scripts_give_their_golden_results() {
 }
 
 #[test]
+fn the_analysis_gives_its_golden_result_again_and_again() {
+    let sandbox = demo_with_fixed_key();
+    let analyse = || sandbox.run(["run", "--role", "scientist", &script("70_analyse.sql")]).ok().stdout();
+    let first = analyse();
+    sandbox.snapshots().bind(|| insta::assert_snapshot!("script_70_analyse", first));
+    assert_eq!(analyse(), first, "a script that makes tables can be run again");
+    sandbox.run(["run", "--role", "scientist", "--dry-run", &script("60_query.sql")]).ok();
+}
+
+#[test]
 fn the_mask_script_does_what_the_plan_proposes() {
     let sandbox = demo_with_fixed_key();
     let tables = ["customer", "card", "bank"];

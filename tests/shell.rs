@@ -4,6 +4,7 @@ mod answers;
 mod commands;
 mod editing;
 mod interrupts;
+mod pictures;
 mod remembering;
 mod roles;
 

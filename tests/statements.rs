@@ -30,7 +30,7 @@ locations = ["out"]
 locations = ["out"]
 
 [roles.other.select]
-"dataset.account" = ["*"]
+"dataset.account" = "*"
 
 [roles.reader.select]
 "dataset.account" = "*"

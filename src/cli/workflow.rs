@@ -96,9 +96,9 @@ fn is_of_workspace(ast: &Ast) -> bool {
     }
 }
 
-/// Adds the file and line to an error.
+/// Adds the file and line to an error, and shows its place in the statement.
 pub(super) fn at(error: Error, origin: &str, statement: &Statement) -> Error {
-    error.with("file", &Said(origin)).with("line", &statement.line)
+    statement.showing(error).with("file", &Said(origin)).with("line", &statement.line)
 }
 
 /// What the plan stage needs of the settings.
@@ -290,8 +290,7 @@ impl<'a> Rehearsal<'a> {
                     own.findings(&self.decided.findings)?;
                 }
                 own.register(&context)?;
-                let planned = context.sql_with_options(&step.statement.text, super::run::reading_only()).await;
-                planned.map(|_| ()).map_err(|error| crate::engine::fault::planning_fault(&error))
+                super::run::plan_reading(&context, &step.statement).await.map(|_| ())
             }
         }
     }

@@ -60,7 +60,7 @@ impl Declared {
         }
     }
 
-    /// Refuses files in folders that were not declared, and types that text cannot hold.
+    /// Refuses files that do not lie in the folders that were declared.
     pub(super) fn check(&self, files: &TableFiles) -> Result<()> {
         let column = |name: &str| ColumnRef { table: files.name.clone(), column: name.to_owned() };
         for partition in &self.partitions {
@@ -71,13 +71,13 @@ impl Declared {
                     .hint("files lie in folders such as `day=2024-01-01/`, one for each column of PARTITIONED BY"));
             }
         }
-        let nested = self.columns.iter().find(|field| field.data_type().is_nested());
-        if let Some(nested) = nested.filter(|_| files.format == TableFormat::Csv) {
-            return Err(Error::usage("delimited text cannot hold an array, a map or a struct")
-                .with("column", &column(nested.name()))
-                .hint("declare it as string, or store the table as JSON or Parquet"));
-        }
         Ok(())
+    }
+
+    /// A cell of text, with NULL where it stands for that: Hive's mark, or nothing at all where the type is no text.
+    fn with_nulls(&self, value: Arc<dyn PhysicalExpr>, wanted: &DataType) -> EngineResult<Arc<dyn PhysicalExpr>> {
+        let value = if self.text.hive_null { null_if(value, HIVE_NULL)? } else { value };
+        if *wanted == DataType::Utf8 { Ok(value) } else { null_if(value, "") }
     }
 
     /// What makes the wanted columns of those that are read: their positions there, and the expressions on them.
@@ -104,8 +104,8 @@ impl Declared {
             indices.push(index);
             let mut value: Arc<dyn PhysicalExpr> = Arc::new(Column::new(found.name(), place));
             let input = read.project(&indices)?;
-            if self.text.hive_null && format == TableFormat::Csv && !partition {
-                value = null_if_hive(value)?;
+            if format == TableFormat::Csv && !partition {
+                value = self.with_nulls(value, field.data_type())?;
             }
             if found.data_type() != field.data_type() {
                 value = cast(value, &input, field.data_type().clone())?;
@@ -123,9 +123,9 @@ fn find<'a>(schema: &'a Schema, name: &str) -> Option<(usize, &'a Field)> {
         .or_else(|| fields().find(|(_, field)| field.name().eq_ignore_ascii_case(name)))
 }
 
-/// NULL where the text is Hive's mark of it.
-fn null_if_hive(value: Arc<dyn PhysicalExpr>) -> EngineResult<Arc<dyn PhysicalExpr>> {
-    let mark = Arc::new(Literal::new(ScalarValue::Utf8(Some(HIVE_NULL.to_owned()))));
+/// NULL where a text is this one.
+fn null_if(value: Arc<dyn PhysicalExpr>, text: &str) -> EngineResult<Arc<dyn PhysicalExpr>> {
+    let mark = Arc::new(Literal::new(ScalarValue::Utf8(Some(text.to_owned()))));
     let is_mark = Arc::new(BinaryExpr::new(Arc::clone(&value), Operator::Eq, mark));
     let null = Arc::new(Literal::new(ScalarValue::Utf8(None)));
     case(None, vec![(is_mark as _, null as _)], Some(value))

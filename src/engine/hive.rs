@@ -81,6 +81,18 @@ pub fn external_table(tokens: Vec<Token>) -> Result<ExternalTable> {
         }
         seen.push(lower);
     }
+    let nested = columns.iter().find(|field| field.data_type().is_nested());
+    if let Some(nested) = nested.filter(|_| format == TableFormat::Csv) {
+        return Err(Error::usage("delimited text cannot hold an array, a map or a struct")
+            .with("code", &Said("0A000"))
+            .with("column", &Said(nested.name()))
+            .hint("declare it as string, or store the table as JSON or Parquet"));
+    }
+    if let Some(nested) = partitions.iter().find(|field| field.data_type().is_nested()) {
+        return Err(Error::usage("the name of a folder cannot hold an array, a map or a struct")
+            .with("code", &Said("0A000"))
+            .with("column", &Said(nested.name())));
+    }
     Ok(ExternalTable { name, if_not_exists, columns, partitions, format, text, location })
 }
 
@@ -666,6 +678,7 @@ mod tests {
             "CREATE EXTERNAL TABLE t (a uniontype<int>) LOCATION 'x'",
             "CREATE EXTERNAL TABLE t (a decimal(99,2)) LOCATION 'x'",
             "CREATE EXTERNAL TABLE t (a struct<b:int) LOCATION 'x'",
+            "CREATE EXTERNAL TABLE t (a struct<b:int>) LOCATION 'x'",
         ] {
             read(text).unwrap_err();
         }

@@ -3,6 +3,7 @@
 //! INVARIANT: a key enters through [`Engine::load_keys`] and leaves only inside a masking function.
 //! INVARIANT: no file listing is cached: every command lists once and reads what it listed.
 
+pub mod analysis;
 pub mod catalog;
 mod collect;
 pub mod connections;
@@ -24,6 +25,7 @@ pub mod spelling;
 mod spill;
 pub mod statement;
 pub mod store;
+pub mod syntax;
 pub mod table;
 pub mod target;
 
@@ -349,6 +351,7 @@ impl Engine {
         for function in saltlake_udfs::all_functions(&self.ring) {
             context.register_udf(function.as_ref().clone());
         }
+        analysis::register(&context).map_err(|error| fault::engine_fault(&error))?;
         Ok(context)
     }
 
@@ -379,6 +382,8 @@ impl Engine {
             .with_target_partitions(self.settings.engine.threads.max(1));
         config.options_mut().execution.parquet.schema_force_view_types = false;
         config.options_mut().execution.parquet.pushdown_filters = true;
+        // An error of planning then says where.
+        config.options_mut().sql_parser.collect_spans = true;
         config
     }
 

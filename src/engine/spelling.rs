@@ -38,7 +38,8 @@ pub(super) fn read(tokens: &[TokenWithSpan]) -> Result<Spelling> {
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).collect();
     let word = |index: usize| solid.get(index).and_then(|token| keyword(&token.token)).unwrap_or_default();
     match (word(0).as_str(), word(1).as_str(), word(2).as_str()) {
-        ("CREATE", "EXTERNAL", "TABLE") => {
+        // Without a list of columns it is the engine's own statement of that name, which nobody may run.
+        ("CREATE", "EXTERNAL", "TABLE") if solid.iter().any(|token| token.token == Token::LParen) => {
             let table = hive::external_table(solid.iter().map(|token| token.token.clone()).collect())?;
             Ok(external(&table).map_or(Spelling::Generic, |ast| Spelling::Read(Box::new(ast))))
         }

@@ -9,13 +9,14 @@ use sqlparser::ast::{
     Value, visit_expressions, visit_relations,
 };
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::CATALOG;
 use super::hive::{self, ExternalTable};
 use super::spelling::{self, Spelling};
-use crate::error::{Error, Result, Said};
+use super::syntax::{check_depth, parser_fault, stretch_of, tokens_of};
+use crate::error::{Error, ErrorKind, Result, Said, Stretch};
 use crate::model::TableName;
 
 /// One statement of a script.
@@ -25,58 +26,135 @@ pub struct Statement {
     pub text: String,
     /// The line of its first token, from 1.
     pub line: u64,
-    /// Its syntax tree.
+    /// The column of its first token, from 1, in characters.
+    pub column: u64,
+    /// Its syntax tree. Places in it count from the beginning of the text.
     pub ast: Ast,
+}
+
+impl Statement {
+    /// Shows the place of an error in the statement, which the user typed. An error that names a function, a table or a
+    /// column has its place where that stands: at its own place, or where the statement holds it once.
+    #[must_use]
+    pub fn showing(&self, error: Error) -> Error {
+        let error = match self.named_in(&error) {
+            Some(Some(stretch)) => error.about(stretch),
+            // Planned for it was another text, such as the query that SHOW stands for.
+            Some(None) => error.without_place(),
+            None => error,
+        };
+        error.shown_in(&self.text, (self.line, self.column))
+    }
+
+    /// Where what an error names stands in the statement; nothing if it names nothing.
+    fn named_in(&self, error: &Error) -> Option<Option<Stretch>> {
+        if error.kind() != ErrorKind::Usage || error.shown_at().is_some() {
+            return None;
+        }
+        let named = |(key, _): &&(&str, String)| ["function", "table", "column"].contains(key);
+        let (_, name) = error.context().iter().find(named)?;
+        let last = name.rsplit('.').next()?.trim_matches('"');
+        let tokens = tokens_of(&self.text).ok()?;
+        let is_it = |token: &&TokenWithSpan| match &token.token {
+            Token::Word(word) => word.value.eq_ignore_ascii_case(last),
+            _ => false,
+        };
+        let found: Vec<Stretch> = tokens.iter().filter(is_it).filter_map(|token| stretch_of(token.span)).collect();
+        let own = error.stretch().filter(|own| found.iter().any(|word| own.holds(*word)));
+        Some(own.or_else(|| found.first().copied().filter(|_| found.len() == 1)))
+    }
 }
 
 /// Splits a script by its tokens, so that a semicolon in a string or comment splits nothing, and parses each statement.
 ///
 /// # Errors
-/// [`crate::error::ErrorKind::Usage`] naming `origin` and the line.
+/// [`crate::error::ErrorKind::Usage`] naming `origin`, with the place, which whoever knows that the user typed the text
+/// may show.
 pub fn parse_script(text: &str, origin: &str) -> Result<Vec<Statement>> {
-    let dialect = GenericDialect {};
-    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| {
-        Error::usage("the SQL text cannot be read")
-            .with("file", &Said(origin))
-            .with("line", &error.location.line)
-            .with("reason", &Said(&error.message))
-    })?;
-    let mut statements = Vec::new();
-    let mut pending: Vec<TokenWithSpan> = Vec::new();
-    for token in tokens {
-        match token.token {
-            Token::SemiColon => statements.extend(parse_one(text, &std::mem::take(&mut pending), origin)?),
-            Token::EOF => {}
-            _ => pending.push(token),
-        }
-    }
-    statements.extend(parse_one(text, &pending, origin)?);
-    Ok(statements)
+    let pieces = pieces_of(text).map_err(|error| error.with("file", &Said(origin)))?;
+    let parsed = pieces.into_iter().map(|piece| {
+        let ast = parse_one(piece.text).map_err(|error| {
+            let error = error.with("file", &Said(origin));
+            error.moved(piece.start.line, piece.start.column)
+        })?;
+        Ok(Statement { text: piece.text.to_owned(), line: piece.start.line, column: piece.start.column, ast })
+    });
+    parsed.collect()
 }
 
-fn parse_one(script: &str, tokens: &[TokenWithSpan], origin: &str) -> Result<Option<Statement>> {
-    let mut solid = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let Some(first) = solid.next() else { return Ok(None) };
-    let last = solid.next_back().unwrap_or(first);
-    let line = first.span.start.line;
-    let text = script
-        .get(byte_offset(script, first.span.start)..byte_offset(script, last.span.end))
-        .unwrap_or_default()
-        .to_owned();
-    let fault = |reason: &str| {
-        Error::usage("the SQL text cannot be read")
-            .with("file", &Said(origin))
-            .with("line", &line)
-            .with("reason", &Said(reason))
-    };
-    let parsed = spelling::parse(tokens).map_err(|error| error.with("file", &Said(origin)).with("line", &line))?;
-    let (ast, rest) = parsed.map_err(|error| fault(&error.to_string()))?;
-    if rest.token != Token::EOF {
-        return Err(
-            fault(&format!("unexpected `{rest}` after the statement")).hint("separate statements by a semicolon")
-        );
+/// The text of one statement, and where it begins.
+struct Piece<'a> {
+    text: &'a str,
+    start: Location,
+}
+
+fn pieces_of(text: &str) -> Result<Vec<Piece<'_>>> {
+    let tokens = tokens_of(text)?;
+    check_depth(tokens.iter())?;
+    let mut cursor = Cursor { text, offset: 0, place: Location { line: 1, column: 1 } };
+    let mut pieces = Vec::new();
+    let mut solid: Option<(Location, Location)> = None;
+    for token in tokens {
+        match token.token {
+            Token::SemiColon => pieces.extend(solid.take().map(|(start, end)| cursor.piece(start, end))),
+            Token::Whitespace(_) | Token::EOF => {}
+            _ => solid = Some((solid.map_or(token.span.start, |(start, _)| start), token.span.end)),
+        }
     }
-    Ok(Some(Statement { text, line, ast }))
+    pieces.extend(solid.map(|(start, end)| cursor.piece(start, end)));
+    Ok(pieces)
+}
+
+/// Walks through a text once, by the places of its tokens.
+struct Cursor<'a> {
+    text: &'a str,
+    offset: usize,
+    place: Location,
+}
+
+impl<'a> Cursor<'a> {
+    fn piece(&mut self, start: Location, end: Location) -> Piece<'a> {
+        let from = self.offset_of(start);
+        let to = self.offset_of(end);
+        Piece { text: self.text.get(from..to).unwrap_or_default(), start }
+    }
+
+    fn offset_of(&mut self, place: Location) -> usize {
+        let rest = self.text.get(self.offset..).unwrap_or_default();
+        for c in rest.chars() {
+            if self.place >= place {
+                break;
+            }
+            self.offset += c.len_utf8();
+            if c == '\n' {
+                self.place = Location { line: self.place.line + 1, column: 1 };
+            } else {
+                self.place.column += 1;
+            }
+        }
+        self.offset
+    }
+}
+
+fn parse_one(text: &str) -> Result<Ast> {
+    parse_tokens(text, &solid_tokens(text)?)
+}
+
+/// The tokens of a text without its end.
+fn solid_tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
+    let mut tokens = tokens_of(text)?;
+    tokens.retain(|token| token.token != Token::EOF);
+    Ok(tokens)
+}
+
+fn parse_tokens(text: &str, tokens: &[TokenWithSpan]) -> Result<Ast> {
+    let (ast, rest) = spelling::parse(tokens)?.map_err(|error| parser_fault(Some(text), &error))?;
+    if rest.token == Token::EOF {
+        return Ok(ast);
+    }
+    let met = ParserError::ParserError(format!("unexpected `{rest}` after the statement{}", rest.span.start));
+    let error = parser_fault(Some(text), &met);
+    Err(if error.hints().is_empty() { error.hint("separate statements by a semicolon") } else { error })
 }
 
 /// The syntax tree of a statement that is spelt in Athena's own way; `None` if the generic dialect is to read it.
@@ -84,8 +162,7 @@ fn parse_one(script: &str, tokens: &[TokenWithSpan], origin: &str) -> Result<Opt
 /// # Errors
 /// Usage, if it is such a statement and cannot be read.
 pub fn own_spelling(text: &str) -> Result<Option<Ast>> {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location() else { return Ok(None) };
-    let mut tokens: Vec<TokenWithSpan> = tokens.into_iter().filter(|token| token.token != Token::EOF).collect();
+    let Ok(mut tokens) = solid_tokens(text) else { return Ok(None) };
     while tokens.last().is_some_and(|last| matches!(last.token, Token::SemiColon | Token::Whitespace(_))) {
         tokens.pop();
     }
@@ -95,7 +172,7 @@ pub fn own_spelling(text: &str) -> Result<Option<Ast>> {
     match spelling::read(&tokens)? {
         Spelling::Generic => Ok(None),
         Spelling::Read(ast) => Ok(Some(*ast)),
-        Spelling::Changed(_) => Ok(parse_one(text, &tokens, "the statement")?.map(|statement| statement.ast)),
+        Spelling::Changed(_) => parse_tokens(text, &tokens).map(Some),
     }
 }
 
@@ -104,24 +181,9 @@ pub fn own_spelling(text: &str) -> Result<Option<Ast>> {
 /// # Errors
 /// Usage, naming the clause.
 pub fn external_table(text: &str) -> Result<ExternalTable> {
-    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
-    let tokens = tokens.map_err(|_| Error::usage("the SQL text cannot be read"))?;
-    let solid =
-        tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon | Token::EOF));
+    let tokens = tokens_of(text)?.into_iter().map(|token| token.token);
+    let solid = tokens.filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon | Token::EOF));
     hive::external_table(solid.collect())
-}
-
-/// The byte position of a tokenizer location, whose line and column count from 1 and whose column counts characters.
-fn byte_offset(text: &str, location: Location) -> usize {
-    let mut start = 0;
-    for _ in 1..location.line {
-        match text.get(start..).and_then(|rest| rest.find('\n')) {
-            Some(end) => start += end + 1,
-            None => return text.len(),
-        }
-    }
-    let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
-    text.get(start..).and_then(|line| line.char_indices().nth(column)).map_or(text.len(), |(offset, _)| start + offset)
 }
 
 /// Whether CREATE TABLE says nothing but IF NOT EXISTS, a name, options and a query: no clause that its reader would pass
@@ -222,8 +284,11 @@ mod tests {
 
     #[test]
     fn an_error_names_the_file_and_the_line() {
-        let error = parse_script("SELECT 1;\n\nSELEC 2", "a.sql").unwrap_err().to_string();
-        assert!(error.contains("a.sql") && error.contains("line: 3"), "{error}");
+        let script = "SELECT 1;\n\n SELEC 2";
+        let error = parse_script(script, "a.sql").unwrap_err().to_string();
+        assert!(error.contains("a.sql"), "{error}");
+        let error = parse_script(script, "a.sql").unwrap_err().shown_in(script, (1, 1));
+        assert_eq!(error.shown_at(), Some((3, 2)), "{error}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub use self::ctas::{CreateMasked, WriteCompression};
 pub use self::lineage::MaskUse;
 use self::paths::FileNames;
 use crate::engine::Engine;
+use crate::engine::analysis;
 use crate::engine::catalog::Database;
 use crate::engine::fault::planning_fault;
 use crate::engine::keys::KeyUse;
@@ -380,7 +381,9 @@ pub fn source_files(files: &crate::engine::lake::TableFiles) -> Vec<SourceFile> 
 
 /// Plans a query without optimising it.
 pub async fn plan_query(context: &SessionContext, query: &sqlparser::ast::Query) -> Result<LogicalPlan> {
-    let statement = datafusion::sql::parser::Statement::Statement(Box::new(Ast::Query(Box::new(query.clone()))));
+    let mut statement = Ast::Query(Box::new(query.clone()));
+    analysis::translate(&mut statement);
+    let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
     context.state().statement_to_plan(statement).await.map_err(|error| planning_fault(&error))
 }
 

@@ -7,6 +7,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 
 use super::capped::capped;
+use crate::engine::analysis;
 
 /// Scalar functions of a value alone: no file, no setting, no place.
 const SCALAR: &[&str] = &[
@@ -256,12 +257,14 @@ const HIGHER_ORDER: &[&str] = &["array_any_match", "array_filter", "array_first"
 /// The scalar functions of a role. Those whose result can be of any size are capped.
 pub(super) fn scalar() -> Vec<Arc<ScalarUDF>> {
     let all = SessionStateDefaults::default_scalar_functions();
-    all.into_iter().filter(|function| SCALAR.contains(&function.name())).map(capped).collect()
+    let own = all.into_iter().filter(|function| SCALAR.contains(&function.name()));
+    // Ours come last: some stand in the place of one of the engine's.
+    own.chain(analysis::scalar()).map(capped).collect()
 }
 
 pub(super) fn aggregate() -> Vec<Arc<AggregateUDF>> {
     let all = SessionStateDefaults::default_aggregate_functions();
-    all.into_iter().filter(|function| AGGREGATE.contains(&function.name())).collect()
+    all.into_iter().filter(|function| AGGREGATE.contains(&function.name())).chain(analysis::aggregate()).collect()
 }
 
 pub(super) fn window() -> Vec<Arc<WindowUDF>> {
@@ -271,7 +274,7 @@ pub(super) fn window() -> Vec<Arc<WindowUDF>> {
 
 pub(super) fn higher_order() -> Vec<Arc<HigherOrderUDF>> {
     let all = SessionStateDefaults::default_higher_order_functions();
-    all.into_iter().filter(|function| HIGHER_ORDER.contains(&function.name())).collect()
+    all.into_iter().filter(|function| HIGHER_ORDER.contains(&function.name())).chain(analysis::higher_order()).collect()
 }
 
 #[cfg(test)]

@@ -244,7 +244,7 @@ mod tests {
             ("DROP TABLE IF EXISTS t", Kind::Drop),
             ("DROP VIEW t", Kind::Drop),
             ("CREATE OR REPLACE VIEW v AS SELECT 1", Kind::View),
-            ("CREATE EXTERNAL TABLE t (a struct<b:int>) LOCATION 'x'", Kind::External),
+            ("CREATE EXTERNAL TABLE t (a struct<b:int>) STORED AS PARQUET LOCATION 'x'", Kind::External),
             ("SHOW CREATE TABLE t", Kind::Show),
             ("SHOW PARTITIONS a.t", Kind::Show),
             ("SHOW TABLES IN a 'b*'", Kind::Show),

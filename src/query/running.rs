@@ -30,7 +30,8 @@ use super::gate::{Kind, check_plan, check_plan_of_anyone};
 use super::scanned::Scanned;
 use super::workspace::{View, plan_view};
 use crate::engine::CATALOG;
-use crate::engine::fault::{engine_fault, external, planning_fault};
+use crate::engine::analysis;
+use crate::engine::fault::{engine_fault, external, planning_fault, with_near_table};
 use crate::error::{Error, Result};
 use crate::model::TableName;
 
@@ -146,7 +147,8 @@ impl Steps<'_> {
         let mut task = JoinSet::new();
         task.spawn(async move { Box::pin(plan_view(&context.state(), &view, |error| ears.planning(error))).await });
         match within(deadline, task.join_next()).await? {
-            Some(Ok(planned)) => planned,
+            // A place would be one in the view's text.
+            Some(Ok(planned)) => planned.map_err(Error::without_place),
             _ => Err(coded(Error::failed("the statement could not be planned"), "XX000")),
         }
     }
@@ -175,9 +177,10 @@ impl Steps<'_> {
 
 type Plans = (LogicalPlan, LogicalPlan, Arc<dyn ExecutionPlan>);
 
-async fn plan(context: &SessionContext, ears: Ears, statement: Statement) -> Result<Plans> {
+async fn plan(context: &SessionContext, ears: Ears, mut statement: Statement) -> Result<Plans> {
+    analysis::translate_parsed(&mut statement);
     let state = context.state();
-    let fault = |error| ears.planning(&error);
+    let fault = |error| with_near_table(ears.planning(&error), context);
     let written = state.statement_to_plan(statement).await.map_err(fault)?;
     ears.check(&written)?;
     let logical = state.optimize(&written).map_err(fault)?;

@@ -11,6 +11,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
+use super::fault::coded;
 use super::functions;
 use super::gate::{Kind, gate};
 use super::marks::marks;
@@ -18,6 +19,7 @@ use super::running::{Answer, Ears, Limits, Planned, Steps};
 use super::scanned::Scanned;
 use super::tables::{Rights, RoleDatabase, RoleInformation, Shared};
 use super::workspace::View;
+use crate::engine::analysis;
 use crate::engine::catalog::Database;
 use crate::engine::policy::Passed;
 use crate::engine::{CATALOG, Engine};
@@ -97,7 +99,11 @@ impl RoleSession {
             .with_window_functions(functions::window())
             .with_higher_order_functions(functions::higher_order())
             .build();
-        Ok(Self { context: SessionContext::new_with_state(state), shared, limits })
+        let context = SessionContext::new_with_state(state);
+        for rule in analysis::rules() {
+            context.add_analyzer_rule(rule);
+        }
+        Ok(Self { context, shared, limits })
     }
 
     /// What left the barrier so far: all that a role is told about rows and bytes read.
@@ -167,6 +173,10 @@ impl RoleSession {
     /// Refused if a role may not run it; usage if it does not fit what the role sees; failed at the time limit.
     pub async fn plan(&self, text: &str) -> Result<Planned> {
         let (statement, kind) = gate(text)?;
+        // What writes or defines is taken apart first, and what SHOW asks for is made a query.
+        if !matches!(kind, Kind::Read | Kind::Explain) {
+            return Err(coded(Error::refused("a role may only read"), "42501"));
+        }
         self.plan_parsed(statement, kind).await
     }
 

@@ -16,12 +16,11 @@ use sqlparser::dialect::GenericDialect;
 
 use super::fault::coded;
 use crate::engine::hive::type_name;
-use crate::engine::lake::{NULL_PARTITION, TableFiles};
+use crate::engine::lake::{NULL_PARTITION, TableFiles, TableFormat};
 use crate::engine::spelling::PARTITIONS;
 use crate::engine::statement::table_name;
 use crate::error::{Error, Result, Said};
 use crate::model::{Location, TableName};
-use crate::settings::TableFormat;
 
 /// What a SHOW asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

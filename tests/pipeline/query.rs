@@ -140,7 +140,7 @@ fn queries_only_read() {
         "DROP TABLE dataset.customer",
         "SET datafusion.execution.batch_size = 1",
         "RESET datafusion.execution.batch_size",
-        "PREPARE p AS SELECT 1",
+        "EXECUTE p",
         "BEGIN",
         "CREATE FUNCTION f(DOUBLE) RETURNS DOUBLE RETURN $1",
         &format!("SELECT * FROM '{loose}'"),
@@ -154,7 +154,9 @@ fn queries_only_read() {
         "-- nothing",
         "SELEC 1",
     ] {
-        let run = shop.run(["query", sql]).expect_code(2);
+        let run = shop.run(["query", sql]);
+        // What would write into other databases than the workspace is refused; the rest is wrong in itself.
+        assert!(matches!(run.code(), Some(2 | 3)), "{sql}\n{}", run.transcript());
         assert!(run.stdout.is_empty() && run.stderr().starts_with("error: "), "{sql}\n{}", run.transcript());
         assert_eq!(shop.published(), before, "{sql}");
     }

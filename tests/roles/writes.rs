@@ -111,12 +111,12 @@ fn locations_among_tables_are_refused_for_every_role() {
 fn other_statements_are_refused_before_they_run() {
     let shop = shop();
     for sql in [
-        "DROP TABLE workspace.t",
+        "DROP TABLE dataset.customer",
         "INSERT INTO dataset.customer VALUES (1)",
         "UPDATE dataset.customer SET name = 'x'",
         "DELETE FROM dataset.customer",
         "COPY (SELECT 1) TO 'out/x.csv'",
-        "CREATE VIEW v AS SELECT 1 AS a",
+        "CREATE VIEW dataset.v AS SELECT 1 AS a",
         "SET datafusion.execution.batch_size = 1",
         "EXPLAIN ANALYZE SELECT 1",
         "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'lake/account'",

@@ -63,16 +63,15 @@ fn partitions_are_those_of_rows_that_are_seen() {
         .file("sale/day=2/kind=b/1.parquet", rows(2))
         .file("sale/day=__HIVE_DEFAULT_PARTITION__/kind=c/1.parquet", rows(3))
         .settings(
-            "[roles.seller.select]\n\"dataset.sale\" = { columns = [\"id\", \"day\"], rows = \"day <> '1'\" }\n\n\
-             [roles.counter.select]\n\"dataset.sale\" = { columns = [\"id\"] }\n",
+            "[roles.seller.select]\n\"dataset.sale\" = { columns = [\"id\"], rows = \"day <> '1'\" }\n\n\
+             [roles.seller.mask.\"dataset.sale\"]\nkind = \"'hidden'\"\n",
         );
     let sql = "SHOW PARTITIONS dataset.sale";
     assert_eq!(
         lines(ask(&shop, "admin", sql)),
         ["partition", "day=1/kind=a", "day=2/kind=b", "day=__HIVE_DEFAULT_PARTITION__/kind=c"]
     );
-    assert_eq!(lines(ask(&shop, "seller", sql)), ["partition", "day=2"]);
-    told(ask(&shop, "counter", sql), 2, &["the table is not partitioned"]);
+    assert_eq!(lines(ask(&shop, "seller", sql)), ["partition", "day=2/kind=hidden"]);
     told(ask(&shop, "admin", "SHOW PARTITIONS dataset.customer"), 2, &["the table is not partitioned"]);
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod lake;
 pub(crate) mod lakeformation_stub;
 pub(crate) mod macie_stub;
 pub(crate) mod moto;
+pub(crate) mod picture;
 pub(crate) mod python;
 pub(crate) mod shelf;
 pub(crate) mod shop;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::binary::Sandbox;
+use super::picture::{Palette, draw};
 
 /// Nothing takes longer to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -118,6 +119,11 @@ impl Terminal {
     /// What the screen shows now.
     pub(crate) fn screen(&self) -> String {
         self.seen.lock().unwrap().screen.screen().contents()
+    }
+
+    /// The screen as a picture.
+    pub(crate) fn picture(&self, palette: &Palette, steady: impl Fn(&str) -> String) -> String {
+        draw(self.seen.lock().unwrap().screen.screen(), palette, steady)
     }
 
     /// Every byte that was written so far.

@@ -9,7 +9,7 @@ use super::world::{World, code};
 fn options_that_are_not_supported_are_refused_by_name() {
     let world = World::new();
     for (option, named) in [
-        ("partitioned_by = ARRAY['id']", "partitioned_by"),
+        ("partitioned_by = 'id'", "partitioned_by"),
         ("bucketed_by = ARRAY['id']", "bucketed_by"),
         ("bucket_count = 4", "bucket_count"),
         ("field_delimiter = '|'", "field_delimiter"),
@@ -31,7 +31,7 @@ fn options_that_are_not_supported_are_refused_by_name() {
         assert!(error.to_string().to_lowercase().contains(&format!("option: {}", named.to_lowercase())), "{error}");
     }
     for (option, named) in [
-        ("partitioned_by = ARRAY['id']", "partitioned_by"),
+        ("partitioned_by = 'id'", "partitioned_by"),
         ("bucketed_by = ARRAY['id'], bucket_count = 4", "bucketed_by"),
         ("format = 'CSV'", "format"),
         ("write_compression = 'BROTLI'", "write_compression"),

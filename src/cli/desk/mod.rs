@@ -29,6 +29,7 @@ use super::role::{Acting, RoleArgs, check_identity, choose};
 use crate::engine::catalog::Database;
 use crate::engine::interruptible;
 use crate::engine::statement::{Statement, parse_script};
+use crate::engine::syntax::is_too_deep;
 use crate::error::{Error, Result, Said};
 use crate::query::history::{History, Viewer};
 use crate::query::prepared::{Outcome, Prepared};
@@ -115,7 +116,9 @@ impl<'a> Desk<'a> {
         match parse_script(text, origin) {
             Ok(statements) => Ok(statements),
             Err(error) => {
-                let error = if self.is_granted() { error.with("code", &Said("42601")) } else { error };
+                let code = if is_too_deep(&error) { "54001" } else { "42601" };
+                let error = if self.is_granted() { error.with("code", &Said(code)) } else { error };
+                let error = error.shown_in(text, (1, 1));
                 self.recorded(text, async |_| Err(error)).await
             }
         }
@@ -158,13 +161,14 @@ impl<'a> Desk<'a> {
 
     async fn work(&self, statement: &Statement, reader: &mut dyn Reader, asked: &mut Asked) -> Result<()> {
         let work = async |entry: &mut Entry| {
-            let Some(statement) = self.executed(statement)? else {
+            let Some(executed) = self.executed(statement)? else {
                 return reader.said("done");
             };
             let out = Out { reader, entry, asked };
-            Box::pin(answer(self.clerk().as_ref(), &statement, out)).await
+            let done = Box::pin(answer(self.clerk().as_ref(), &executed, out)).await;
+            done.map_err(|error| placed(error, statement))
         };
-        Box::pin(self.recorded(&statement.text, work)).await
+        Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error))
     }
 
     /// Who answers here.
@@ -199,10 +203,11 @@ impl<'a> Desk<'a> {
     /// As the statement.
     pub(super) async fn rehearse(&self, statement: &Statement) -> Result<()> {
         let work = async |entry: &mut Entry| {
-            let Some(statement) = self.executed(statement)? else { return Ok(()) };
-            interruptible(Box::pin(rehearse(self.clerk().as_ref(), &statement, entry))).await
+            let Some(executed) = self.executed(statement)? else { return Ok(()) };
+            let done = interruptible(Box::pin(rehearse(self.clerk().as_ref(), &executed, entry))).await;
+            done.map_err(|error| placed(error, statement))
         };
-        Box::pin(self.recorded(&statement.text, work)).await
+        Box::pin(self.recorded(&statement.text, work)).await.map_err(|error| statement.showing(error))
     }
 
     /// Gives an answer again that was kept.
@@ -245,6 +250,12 @@ impl<'a> Desk<'a> {
             Some(log) => log.recorded(statement, work).await,
         }
     }
+}
+
+/// An error whose place is in the statement's own text. What EXECUTE stands for was typed before.
+fn placed(error: Error, statement: &Statement) -> Error {
+    let prepared = kind_of_statement(&statement.ast) == Some(Kind::Prepared);
+    if prepared { error.without_place() } else { error }
 }
 
 /// What the tables of a statement hold, and how they are read, as one text that changes with any of it. Empty if the same

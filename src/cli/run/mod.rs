@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
 
 pub(super) use self::report::RunFormat;
 use self::report::{Place, Report};
@@ -17,6 +19,7 @@ use super::desk::{Desk, Reader, Rows};
 use super::output;
 use super::role::RoleArgs;
 use super::workflow::{self, Rehearsal, Run, Step, Work};
+use crate::engine::analysis;
 use crate::engine::fault::{engine_fault, planning_fault};
 use crate::engine::interruptible;
 use crate::engine::statement::Statement;
@@ -209,14 +212,25 @@ async fn show(
         own.findings(findings)?;
     }
     own.register(&context)?;
-    let frame = context.sql_with_options(&statement.text, reading_only()).await;
+    let plan = plan_reading(&context, statement).await?;
+    let frame = context.execute_logical_plan(plan).await;
     let stream = frame.map_err(|error| planning_fault(&error))?.execute_stream().await;
     let stream = stream.map_err(|error| engine_fault(&error))?;
     let scanned = Scanned::known(0, 0);
     reader.rows(Rows { stream, masked: Vec::new(), scanned, reused: false, id: None }).await
 }
 
-/// Queries read: they create, change and set nothing.
-pub(super) fn reading_only() -> SQLOptions {
-    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+/// Plans a query, which reads: it creates, changes and sets nothing.
+///
+/// # Errors
+/// Usage if it does, or does not fit what there is.
+pub(super) async fn plan_reading(context: &SessionContext, statement: &Statement) -> Result<LogicalPlan> {
+    let (state, fault) = (context.state(), |error| planning_fault(&error));
+    let dialect = state.config_options().sql_parser.dialect;
+    let mut parsed = state.sql_to_statement(&statement.text, &dialect).map_err(fault)?;
+    analysis::translate_parsed(&mut parsed);
+    let plan = state.statement_to_plan(parsed).await.map_err(fault)?;
+    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    reading.verify_plan(&plan).map_err(fault)?;
+    Ok(plan)
 }

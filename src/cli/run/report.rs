@@ -125,7 +125,14 @@ fn line(place: Place<'_>, status: &Status, error: Option<&Error>) -> serde_json:
     let error = error.map(|error| {
         let context: serde_json::Map<_, _> =
             error.context().iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-        json!({ "message": error.message(), "context": context, "items": error.items(), "hints": error.hints() })
+        let place = error.shown_at().map(|(line, column)| json!({ "line": line, "column": column }));
+        json!({
+            "message": error.message(),
+            "context": context,
+            "items": error.items(),
+            "hints": error.hints(),
+            "place": place,
+        })
     });
     json!({
         "file": place.origin,

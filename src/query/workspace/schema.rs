@@ -14,6 +14,7 @@ use datafusion::sql::parser::Statement as EngineStatement;
 
 use super::View;
 use super::expand::reading;
+use crate::engine::analysis;
 use crate::engine::catalog::Database;
 use crate::engine::fault::external;
 use crate::error::{Error, Result, Said};
@@ -29,7 +30,8 @@ pub async fn plan_view(
     view: &View,
     fault: impl Fn(&datafusion::common::DataFusionError) -> Error,
 ) -> Result<Arc<dyn TableProvider>> {
-    let statement = EngineStatement::Statement(Box::new(reading(view)));
+    let mut statement = EngineStatement::Statement(Box::new(reading(view)));
+    analysis::translate_parsed(&mut statement);
     let planned = Box::pin(state.statement_to_plan(statement)).await;
     let plan = planned.map_err(|error| fault(&error).with("view", &view.name))?;
     check_plan(&plan)?;

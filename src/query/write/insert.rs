@@ -8,12 +8,12 @@ use sqlparser::ast::{Expr, Insert, ObjectName, ObjectNamePart, Query, Statement 
 use super::layout::Table;
 use super::options::{Compression, Format};
 use super::{Destination, ordered, place};
+use crate::engine::lake::TableFormat;
 use crate::engine::schema::bare;
 use crate::error::{Error, Result, Said};
 use crate::model::{Location, TableName};
 use crate::query::fault::coded;
 use crate::query::workspace::{Workspace, own_name};
-use crate::settings::TableFormat;
 
 /// Takes INSERT apart: the query in it, to be planned as one that reads, and where its rows go.
 ///

@@ -74,7 +74,7 @@ pub(in crate::query) fn forbidden(given: &str, reason: &'static str, locations: 
         .with("reason", &Said(reason));
     if locations.is_empty() {
         return said.hint(
-            "there are none; the settings name them: `locations` of the role, or `[query] workspace` without one",
+            "there are no locations; the settings name them: `locations` of the role, or `[query] workspace` without one",
         );
     }
     let own: Vec<_> = locations.iter().map(|location| format!("`{location}`")).collect();

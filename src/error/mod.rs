@@ -1,10 +1,15 @@
 //! One error for the whole program: what went wrong, where, and what to do next.
 //!
 //! INVARIANT: an error text never holds a cell of a table or a key. The message is fixed text, and context takes only
-//! what is [`Safe`] to say aloud.
+//! what is [`Safe`] to say aloud. A line of a statement is shown to whoever typed it, by [`Error::shown_in`] alone; it
+//! is no part of the message or the context, and so in no log.
+
+mod place;
 
 use std::fmt;
 
+pub use self::place::Stretch;
+use self::place::{Excerpt, Place};
 use crate::model::{ColumnPath, ColumnRef, Identifier, KeyId, Location, TableName, printable};
 
 /// The result of everything that can fail.
@@ -72,12 +77,13 @@ pub struct Error {
     context: Vec<(&'static str, String)>,
     items: Vec<String>,
     hints: Vec<String>,
+    place: Option<Place>,
 }
 
 impl Error {
     /// An error of a kind. `message` is lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: &'static str) -> Self {
-        Self { kind, message, context: Vec::new(), items: Vec::new(), hints: Vec::new() }
+        Self { kind, message, context: Vec::new(), items: Vec::new(), hints: Vec::new(), place: None }
     }
 
     /// Something broke.
@@ -116,6 +122,55 @@ impl Error {
         self
     }
 
+    /// Says which stretch of the statement it is about. Nothing of it is shown before [`Self::shown_in`].
+    #[must_use]
+    pub fn about(mut self, stretch: Stretch) -> Self {
+        self.place = Some(Place::Known(stretch));
+        self
+    }
+
+    /// Forgets the place: it is in a text that the user did not type.
+    #[must_use]
+    pub fn without_place(mut self) -> Self {
+        self.place = None;
+        self
+    }
+
+    /// Counts the place from the beginning of a text that holds the one it was found in, which begins at that line and
+    /// column.
+    #[must_use]
+    pub fn moved(mut self, line: u64, column: u64) -> Self {
+        if let Some(Place::Known(stretch)) = self.place {
+            self.place = Some(Place::Known(stretch.moved(line, column)));
+        }
+        self
+    }
+
+    /// Shows the place in the text that the user typed. `first` is where that begins in a script: its line and column.
+    #[must_use]
+    pub fn shown_in(mut self, text: &str, first: (u64, u64)) -> Self {
+        if let Some(Place::Known(stretch)) = self.place {
+            self.place = Some(Place::Shown(Excerpt::of(text, stretch, first)));
+        }
+        self
+    }
+
+    /// Its place, while that is not shown.
+    pub fn stretch(&self) -> Option<Stretch> {
+        match self.place {
+            Some(Place::Known(stretch)) => Some(stretch),
+            _ => None,
+        }
+    }
+
+    /// The line and column of its place in what the user typed, if that was shown.
+    pub fn shown_at(&self) -> Option<(u64, u64)> {
+        match &self.place {
+            Some(Place::Shown(excerpt)) => Some((excerpt.line, excerpt.column)),
+            _ => None,
+        }
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -150,6 +205,9 @@ impl fmt::Display for Error {
         }
         for item in &self.items {
             write!(f, "\n  - {item}")?;
+        }
+        if let Some(Place::Shown(excerpt)) = &self.place {
+            write!(f, "{excerpt}")?;
         }
         for hint in &self.hints {
             write!(f, "\nhint: {}", hint.replace('\n', "\n      "))?;

@@ -3,49 +3,18 @@
 //! Errors of planning speak of names and types and are passed on by [`planning_fault`]. Errors of execution may quote a
 //! cell (Arrow's cast error does), so [`engine_fault`] replaces their text by their kind.
 
+mod planning;
+
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
+pub use self::planning::{planning_fault, planning_fault_beside, with_near_table};
 use super::store::{io_kind, store_fault};
 use crate::error::{Error, Said};
 
 /// Wraps one of our errors for a trait of the engine; [`engine_fault`] takes it out again.
 pub(crate) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
-}
-
-/// An error of planning in our words. What it says comes from the statement and the schemas.
-pub fn planning_fault(error: &DataFusionError) -> Error {
-    planning_fault_beside(error, "`saltlake tables` lists tables")
-}
-
-/// As [`planning_fault`], with what lists the tables that there are.
-pub fn planning_fault_beside(error: &DataFusionError, lists: &str) -> Error {
-    let planning_fault = |error: &DataFusionError| planning_fault_beside(error, lists);
-    match error {
-        _ if find::<Error>(error).is_some() => engine_fault(error),
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => planning_fault(inner),
-        DataFusionError::Shared(inner) => planning_fault(inner),
-        DataFusionError::Collection(all) if !all.is_empty() => {
-            all.first().map_or_else(|| engine_fault(error), planning_fault)
-        }
-        DataFusionError::SQL(parse, _) => {
-            Error::usage("the SQL text cannot be read").with("reason", &Said(&parse.to_string()))
-        }
-        DataFusionError::Plan(text) => {
-            let said = Error::usage("the statement cannot be planned").with("reason", &Said(first_line(text)));
-            if text.starts_with("table '") && text.ends_with(" not found") {
-                return said.hint(format!("{lists}; names with capitals or odd characters go in double quotes"));
-            }
-            said
-        }
-        DataFusionError::SchemaError(schema, _) => Error::usage("the statement names something that is not there")
-            .with("reason", &Said(&schema.to_string().replace('\n', " "))),
-        DataFusionError::NotImplemented(text) => {
-            Error::usage("the statement uses something that is not supported").with("reason", &Said(first_line(text)))
-        }
-        _ => engine_fault(error),
-    }
 }
 
 /// An engine error in our words.
@@ -167,10 +136,6 @@ fn arrow_fault(error: &ArrowError) -> Error {
         _ => "a value could not be computed",
     };
     Error::failed("the statement failed while it ran").with("reason", &Said(reason))
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 /// Finds an error of a type in a chain of sources.
