@@ -24,7 +24,7 @@ fn an_error_leaves_the_shell_as_it_was() {
     let mut terminal = open(&shop);
     terminal.line("SELECT nothing FROM dataset.customer;");
     terminal.expect("error:");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.line("SELEC 1;");
     terminal.expect("error:");
     terminal.line("\\nothing");
@@ -32,7 +32,7 @@ fn an_error_leaves_the_shell_as_it_was() {
     terminal.line("SELECT 41 + 1 AS fine; SELECT oops; SELECT 'not reached' AS x;");
     let shown = terminal.expect("error:");
     assert!(shown.contains("42"), "{shown}");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.line("SELECT 6 * 7;");
     let shown = terminal.expect("(1 row");
     assert!(shown.contains("42") && !shown.contains("│ not reached"), "{shown}");
@@ -78,7 +78,7 @@ fn a_result_that_does_not_fit_goes_through_the_pager() {
 fn a_wide_row_is_shown_line_by_line() {
     let shop = Shop::usual();
     let mut terminal = Terminal::start_in_size(&shop.sandbox, &["shell"], (40, 40));
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     let columns: Vec<String> = (0..12).map(|n| format!("{n} AS column_{n}")).collect();
     terminal.line(&format!("SELECT {};", columns.join(", ")));
     assert!(terminal.expect("(1 row").contains("RECORD 1"));

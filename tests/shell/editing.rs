@@ -16,14 +16,14 @@ fn tab_completes_keywords_tables_and_columns() {
     terminal.wait_for_screen("select count(*) from customer");
     terminal.line(";");
     terminal.expect("(1 row");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.keys("SELECT segm\t, count(*) FROM dataset.cus\t c WHERE c.se\t IS NOT NULL gro\t by 1;");
     terminal
         .wait_for_screen("SELECT segment, count(*) FROM dataset.customer c WHERE c.segment IS NOT NULL group by 1;");
     terminal.line("");
     let shown = terminal.expect("(2 rows");
     assert!(shown.contains("silver") && shown.contains("gold"), "{shown}");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.keys("SELECT mask_em\t");
     terminal.wait_for_screen("SELECT mask_email(");
     terminal.keys("\u{3}");
@@ -64,7 +64,7 @@ fn the_keys_of_vi_are_there_for_who_wants_them() {
     let mut terminal = open(&shop);
     terminal.line("\\pset editmode vi");
     terminal.expect("editmode is vi");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     // Escape, to the begin of the line, delete a word, insert.
     escape(&mut terminal, "wrong 7 * 6;");
     terminal.keys("0dwiSELECT \r");
@@ -104,7 +104,7 @@ fn the_users_editor_takes_a_statement_and_gives_it_back() {
     terminal.line("");
     assert!(terminal.expect("(1 row").contains("42"));
     assert_eq!(fs::read_to_string(&seen).unwrap(), "600\nSELECT 1 AS draft");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.line("\\e");
     terminal.expect("SELECT 6 * 7 AS edited;");
     assert_eq!(fs::read_to_string(&seen).unwrap(), "600\nSELECT 6 * 7 AS edited;");
@@ -122,7 +122,7 @@ fn without_colour_nothing_is_coloured() {
         terminal.expect("(1 row");
         terminal.line("SELECT oops;");
         terminal.expect("error");
-        terminal.expect("saltlake> ");
+        terminal.expect("\nsaltlake> ");
         let written = String::from_utf8_lossy(&terminal.written()).into_owned();
         let codes = written.split("\u{1b}[").skip(1).filter_map(|code| code.split_once('m').map(|(code, _)| code));
         codes.filter(|code| code.chars().all(|c| c.is_ascii_digit() || c == ';')).count()

@@ -12,10 +12,10 @@ fn a_cancelled_statement_leaves_the_shell() {
         terminal.expect("Ctrl-C cancels");
         terminal.keys("\u{3}");
         terminal.expect("cancelled");
-        terminal.expect("saltlake> ");
+        terminal.expect("\nsaltlake> ");
         terminal.line("SELECT 6 * 7 AS answer;");
         assert!(terminal.expect("(1 row").contains("42"));
-        terminal.expect("saltlake> ");
+        terminal.expect("\nsaltlake> ");
     }
 }
 
@@ -25,7 +25,7 @@ fn twice_leaves() {
     let mut terminal = open(&shop);
     terminal.keys("\u{3}");
     terminal.expect("leaves");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
     let shop = Shop::usual();
@@ -33,7 +33,7 @@ fn twice_leaves() {
     terminal.line(ENDLESS);
     terminal.expect("Ctrl-C cancels");
     terminal.keys("\u{3}");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
 }

@@ -46,7 +46,7 @@ fn a_secret_is_never_kept() {
     let shop = Shop::usual();
     let mut terminal = open(&shop);
     terminal.line("SET s3.secret_access_key = 'hunter2-secret';");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.line("SELECT 'password: hunter2' AS x;");
     terminal.expect("(1 row");
     terminal.line(" SELECT 'hunter2 behind a space' AS x;");
@@ -94,7 +94,7 @@ fn the_users_own_state_folder_is_taken() {
     let shop = shop.with("XDG_STATE_HOME", &format!("{state}/../file"));
     let mut terminal = crate::support::terminal::Terminal::start(&shop.sandbox, &["shell"]);
     terminal.expect("what is typed is not kept");
-    terminal.expect("saltlake> ");
+    terminal.expect("\nsaltlake> ");
     terminal.line("SELECT 1 AS one;");
     terminal.expect("(1 row");
 }

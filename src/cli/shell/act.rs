@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::commands::{self, Command};
 use super::describe::{self, Shape};
 use super::pager::Screen;
-use super::session::{Go, ORIGIN, Session, guarded, nested_too_deep};
+use super::session::{Go, ORIGIN, Session, guarded, listen, nested_too_deep};
 use super::show::Destination;
 use super::validate::{is_whole, leaves};
 use crate::cli::desk::Desk;
@@ -133,25 +133,30 @@ impl Session<'_> {
     /// Runs the last statement again and again. Ctrl-C is the way to end it, so it is no failure.
     fn watch(&mut self, pause: Duration) -> Result<()> {
         let statement = self.statement.clone().ok_or_else(nothing_yet)?;
+        // One ear for all rounds: a key that is pressed between two of them is heard too.
+        let mut pressed = listen(self.runtimes)?;
+        let pager = std::mem::replace(&mut self.view.pager, false);
         let ended = loop {
             let time = chrono::Local::now().format("%H:%M:%S");
             output::note(&format!("{time}, every {} s; Ctrl-C ends it", pause.as_secs_f64()));
-            let pager = std::mem::replace(&mut self.view.pager, false);
-            let answered = self.answer(&statement, true);
-            self.view.pager = pager;
-            match answered {
+            match self.answer(&statement, true) {
                 Ok(kept) => self.last = kept.or(self.last.take()),
-                Err(error) => break error,
+                Err(error) if error.kind() == ErrorKind::Interrupted => break Ok(()),
+                Err(error) => break Err(error),
             }
-            let slept = interruptible(async {
-                tokio::time::sleep(pause).await;
-                Ok(())
+            let goes_on = self.runtimes.wait(async {
+                tokio::select! {
+                    biased;
+                    _ = pressed.recv() => Ok(false),
+                    () = tokio::time::sleep(pause) => Ok(true),
+                }
             });
-            if let Err(error) = self.runtimes.wait(slept) {
-                break error;
+            if !matches!(goes_on, Ok(true)) {
+                break goes_on.map(|_| ());
             }
         };
-        if ended.kind() == ErrorKind::Interrupted { Ok(()) } else { Err(ended) }
+        self.view.pager = pager;
+        ended
     }
 
     fn role(&mut self, name: Option<String>) -> Result<()> {

@@ -1,8 +1,9 @@
 //! One session at the prompt: what is typed, run and shown until it is left.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::commands;
@@ -25,6 +26,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What errors call the place that a statement was typed at.
 pub(super) const ORIGIN: &str = "the shell";
+
+/// How long a statement has to give up once Ctrl-C was pressed twice.
+const LAST_CHANCE: Duration = Duration::from_millis(300);
 
 /// Whether the shell goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,9 +198,12 @@ impl<'a> Session<'a> {
 
 /// Has Ctrl-C heard from now on. The line editor puts a handler of its own in place while it reads, and afterwards the one
 /// that it found: that must not be the system's, which ends the program.
-fn listen(runtimes: &Runtimes) -> Result<()> {
+///
+/// # Errors
+/// If it cannot be heard.
+pub(super) fn listen(runtimes: &Runtimes) -> Result<Signal> {
     let fault = |_| Error::failed("Ctrl-C cannot be heard");
-    runtimes.wait(async { signal(SignalKind::interrupt()).map(|_| ()).map_err(fault) })
+    runtimes.wait(async { signal(SignalKind::interrupt()).map_err(fault) })
 }
 
 /// Whether a statement begins with one of some words.
@@ -215,6 +222,8 @@ pub(super) fn guarded<T>(runtimes: &Runtimes, work: impl Future<Output = Result<
                 // Within a pager Ctrl-C is the pager's.
                 pressed += usize::from(!PAGING.load(Ordering::Relaxed));
             }
+            // The first may have come before the statement listened: then it gives up by the second, in time.
+            tokio::time::sleep(LAST_CHANCE).await;
             output::note("stopped");
             std::process::exit(i32::from(ErrorKind::Interrupted.exit_code()));
         },
