@@ -44,6 +44,7 @@ struct Style {
 /// Draws a screen. `steady` makes a piece of text the same each time, such as one that tells a time.
 pub(crate) fn draw(screen: &Screen, palette: &Palette, steady: impl Fn(&str) -> String) -> String {
     let (rows, cols) = screen.size();
+    let (rows, cols) = (u16::from(rows), u16::from(cols));
     let used = (0..rows).rev().find(|row| !screen.contents_between(*row, 0, *row, cols).trim().is_empty());
     let rows = used.map_or(1, |row| row + 1);
     let (width, height) = (usize::from(cols) * CELL.0 + 2 * MARGIN, usize::from(rows) * CELL.1 + 2 * MARGIN);

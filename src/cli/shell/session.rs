@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
         editor: LineEditor,
         (names, asking): (SharedNames, Asking),
     ) -> Result<Self> {
-        listen(runtimes)?;
+        drop(listen(runtimes)?); // heard from here on, though nobody waits for it yet
         let desk = runtimes.wait(interruptible(Box::pin(Desk::open(app, role))))?;
         asking.read(desk.role());
         Ok(Self {
