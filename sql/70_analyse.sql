@@ -34,7 +34,7 @@ WHERE mail IS NOT NULL;
 SELECT
     domain,
     count(*) AS customers,
-    count_if(provider LIKE 'VISA%') AS with_visa,
+    count_if(provider = 'Visa') AS with_visa,
     approx_distinct(provider) AS providers
 FROM workspace.by_domain
 GROUP BY domain
@@ -70,6 +70,6 @@ ORDER BY customers DESC;
 PREPARE customers_of FROM
 SELECT count(*) AS customers FROM workspace.customer_card WHERE provider = ?;
 
-EXECUTE customers_of USING 'Maestro';
+EXECUTE customers_of USING 'Mastercard';
 
 EXECUTE customers_of USING 'Discover';
