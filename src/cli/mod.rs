@@ -32,6 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::engine::on_deep_stack;
 use crate::error::{Error, Result};
 use crate::settings::Overrides;
 
@@ -129,7 +130,7 @@ pub fn main() -> ExitCode {
         }
     };
     output::start_log(cli.global.verbose);
-    match dispatch(cli) {
+    match on_deep_stack(|| dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -55,6 +55,22 @@ use crate::error::{Error, ErrorKind, Result, Said};
 use crate::model::{Location, TableName, TableSource, folder_name};
 use crate::settings::{Settings, TableFormat, temporary_folder};
 
+/// How deep a statement may nest is bound by the stack that it is walked through on. None of it is memory before it is used.
+const COMPUTE_STACK_BYTES: usize = 128 << 20;
+const MAIN_STACK_BYTES: usize = 256 << 20;
+
+/// Does something on a stack that the deepest statement fits on.
+///
+/// # Errors
+/// If there can be no such thread, or a bug ends it.
+pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("saltlake".to_owned()).stack_size(MAIN_STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, work).map_err(|_| Error::failed("cannot start a thread"))?;
+        thread.join().unwrap_or_else(|_| Err(Error::failed("a bug ended the program")))
+    })
+}
+
 /// Two thread pools: one that waits for sockets and files, one that computes, so that neither starves the other.
 pub struct Runtimes {
     io: tokio::runtime::Runtime,
@@ -74,7 +90,7 @@ impl Runtimes {
         let compute = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("saltlake-compute")
-            .thread_stack_size(8 << 20)
+            .thread_stack_size(COMPUTE_STACK_BYTES)
             .enable_all()
             .build()
             .map_err(fault)?;

@@ -55,8 +55,9 @@ impl Statement {
         let (_, name) = error.context().iter().find(named)?;
         let last = name.rsplit('.').next()?.trim_matches('"');
         let tokens = tokens_of(&self.text).ok()?;
-        let is_it = |token: &&TokenWithSpan| match &token.token {
-            Token::Word(word) => word.value.eq_ignore_ascii_case(last),
+        let is_it = |token: &&TokenWithSpan| match (&token.token, last.strip_suffix('…')) {
+            (Token::Word(word), Some(begin)) => word.value.starts_with(begin),
+            (Token::Word(word), None) => word.value.eq_ignore_ascii_case(last),
             _ => false,
         };
         let found: Vec<Stretch> = tokens.iter().filter(is_it).filter_map(|token| stretch_of(token.span)).collect();

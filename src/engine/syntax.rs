@@ -15,6 +15,9 @@ const TOO_DEEP: &str = "the statement is nested too deeply";
 /// through inside the one before, and a stack that runs over ends the whole program.
 const DEPTH_MAX: usize = 5_000;
 
+/// How many operators a query of a set, or a join, counts as.
+const QUERY_WEIGHT: usize = 5;
+
 /// In a text of more bytes, the beginning of a comment that does not end is not looked for.
 const SEARCHED_BYTES_MAX: usize = 1 << 20;
 
@@ -142,8 +145,20 @@ fn unbalanced(tokens: &[TokenWithSpan], stopped: Option<Location>) -> Option<Err
     stopped.is_none().then(|| Error::usage(UNBALANCED).about(point(unclosed.span.start)).hint("close it with `)`"))
 }
 
+/// How many characters of a name or a reason are said.
+const SAID_MAX: usize = 300;
+
+/// A text that is not longer than anyone reads. A cut one ends with `…`.
+pub(super) fn brief(text: &str) -> String {
+    match text.char_indices().nth(SAID_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// The parser's words as a part of our sentences.
 fn worded(reason: &str) -> String {
+    let reason = brief(reason);
     let reason = reason.trim_end_matches('.').replace("found: EOF", "found the end").replace("Expected: ", "expected ");
     let reason = reason.replace("found: ", "found ");
     let mut letters = reason.chars();
@@ -179,9 +194,9 @@ pub(super) fn check_depth<'a>(tokens: impl Iterator<Item = &'a TokenWithSpan>) -
                 levels.pop();
             }
             (Kind::Parts, Some((_, links))) => depth -= std::mem::take(links),
-            (Kind::Links, Some((_, links))) => {
-                *links += 1;
-                depth += 1;
+            (Kind::Links(weight), Some((_, links))) => {
+                *links += weight;
+                depth += weight;
             }
             _ => {}
         }
@@ -206,7 +221,8 @@ enum Kind {
     Opens(Level),
     Closes(Level),
     Parts,
-    Links,
+    /// Stands one level deeper than what is before it; with the levels that it counts for.
+    Links(usize),
     Nothing,
 }
 
@@ -229,11 +245,9 @@ fn kind_of(token: &Token) -> Kind {
             | Keyword::ILIKE
             | Keyword::BETWEEN
             | Keyword::COLLATE
-            | Keyword::AT
-            | Keyword::UNION
-            | Keyword::EXCEPT
-            | Keyword::INTERSECT
-            | Keyword::JOIN => Kind::Links,
+            | Keyword::AT => Kind::Links(1),
+            // A query takes more of the stack than an operator.
+            Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN => Kind::Links(QUERY_WEIGHT),
             _ => Kind::Nothing,
         },
         Token::Whitespace(_)
@@ -243,7 +257,7 @@ fn kind_of(token: &Token) -> Kind {
         | Token::DollarQuotedString(_)
         | Token::Period
         | Token::EOF => Kind::Nothing,
-        _ => Kind::Links,
+        _ => Kind::Links(1),
     }
 }
 

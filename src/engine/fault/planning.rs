@@ -6,11 +6,14 @@ use datafusion::prelude::SessionContext;
 
 use super::{engine_fault, find};
 use crate::engine::CATALOG;
-use crate::engine::syntax::parser_fault;
+use crate::engine::syntax::{brief, parser_fault};
 use crate::error::{Error, Said, Stretch};
 
 /// The message of errors about a table that is not there.
 const NO_TABLE: &str = "there is no such table";
+
+/// Longer names are not compared.
+const NAME_BYTES_MAX: usize = 500;
 
 /// How many names are listed.
 const LISTED_MAX: usize = 12;
@@ -40,9 +43,8 @@ fn said(error: &DataFusionError, diagnostic: Option<&Diagnostic>, lists: &str) -
         DataFusionError::SQL(parse, _) => parser_fault(None, parse),
         DataFusionError::Plan(text) => plan_fault(text, lists),
         DataFusionError::SchemaError(schema, _) => schema_fault(schema, diagnostic),
-        DataFusionError::NotImplemented(text) => {
-            Error::usage("the statement uses something that is not supported").with("reason", &Said(first_line(text)))
-        }
+        DataFusionError::NotImplemented(text) => Error::usage("the statement uses something that is not supported")
+            .with("reason", &Said(&brief(first_line(text)))),
         _ => return engine_fault(error),
     };
     let place = diagnostic.and_then(|diagnostic| diagnostic.span);
@@ -64,7 +66,7 @@ fn plan_fault(text: &str, lists: &str) -> Error {
     {
         let name = name.strip_prefix(&format!("{CATALOG}.")).unwrap_or(name);
         return Error::usage(NO_TABLE)
-            .with("table", &Said(name))
+            .with("table", &Said(&brief(name)))
             .hint(format!("{lists}; names with capitals or odd characters go in double quotes"));
     }
     if let Some(name) = between(text, "Invalid function '", "'") {
@@ -76,10 +78,10 @@ fn plan_fault(text: &str, lists: &str) -> Error {
     }
     if let Some(column) = between(text, "column \"", "\" must appear in the GROUP BY clause") {
         return Error::usage("the column is neither grouped nor aggregated")
-            .with("column", &Said(column))
+            .with("column", &Said(&brief(column)))
             .hint("add it to GROUP BY, or aggregate it, as in any_value(…)");
     }
-    let fault = Error::usage("the statement cannot be planned").with("reason", &Said(first_line(text)));
+    let fault = Error::usage("the statement cannot be planned").with("reason", &Said(&brief(first_line(text))));
     if ["Cannot infer common argument type", "Cannot coerce"].iter().any(|begin| text.starts_with(begin)) {
         return fault.hint("CAST one side to the type of the other");
     }
@@ -87,7 +89,7 @@ fn plan_fault(text: &str, lists: &str) -> Error {
 }
 
 fn no_function(name: &str, near: Option<&str>) -> Error {
-    let fault = Error::usage("there is no such function").with("function", &Said(name));
+    let fault = Error::usage("there is no such function").with("function", &Said(&brief(name)));
     // The engine names the nearest of all, however far that is.
     let near = near.filter(|near| similarity(name, near) >= 0.5);
     match near {
@@ -100,8 +102,8 @@ fn no_function(name: &str, near: Option<&str>) -> Error {
 fn arguments_fault(call: &str, text: &str) -> Error {
     let name = call.split('(').next().unwrap_or_default();
     let fault = Error::usage("the function does not take these arguments")
-        .with("function", &Said(name))
-        .with("given", &Said(&sql_types(call)));
+        .with("function", &Said(&brief(name)))
+        .with("given", &Said(&brief(&sql_types(call))));
     let takes: Vec<String> = match text.split_once("Candidate functions:") {
         Some((_, list)) => list.lines().map(|line| sql_types(line.trim())).filter(|line| !line.is_empty()).collect(),
         None => Vec::new(),
@@ -123,21 +125,23 @@ fn schema_fault(schema: &SchemaError, diagnostic: Option<&Diagnostic>) -> Error 
             let all = notes.iter().filter_map(|note| note.message.strip_prefix("possible column "));
             let all: Vec<String> =
                 all.filter(|name| name.ends_with(&suffix)).map(|name| format!("`{}`", short(name))).collect();
-            let fault = Error::usage("the column is ambiguous").with("column", &Said(&field.name));
+            let fault = Error::usage("the column is ambiguous").with("column", &Said(&brief(&field.name)));
             if all.is_empty() {
                 return fault.hint("name its table before it");
             }
             fault.hint(format!("name its table before it: {}", all.join(" or ")))
         }
         SchemaError::DuplicateUnqualifiedField { name } | SchemaError::DuplicateQualifiedField { name, .. } => {
-            Error::usage("two columns have one name").with("column", &Said(name)).hint("name one of them with AS")
+            Error::usage("two columns have one name")
+                .with("column", &Said(&brief(name)))
+                .hint("name one of them with AS")
         }
     }
 }
 
 fn no_column(field: &Column, valid: &[Column]) -> Error {
     let wanted = field.flat_name();
-    let fault = Error::usage("there is no such column").with("column", &Said(&short(&wanted)));
+    let fault = Error::usage("there is no such column").with("column", &Said(&brief(&short(&wanted))));
     if let Some(relation) = &field.relation
         && !valid.is_empty()
         && !valid.iter().any(|column| column.relation.as_ref().is_some_and(|one| one.resolved_eq(relation)))
@@ -145,7 +149,11 @@ fn no_column(field: &Column, valid: &[Column]) -> Error {
         let mut tables: Vec<String> =
             valid.iter().filter_map(|column| column.relation.as_ref()).map(|table| short(&table.to_string())).collect();
         tables.dedup();
-        return fault.hint(format!("the query reads no `{}`, but {}", short(&relation.to_string()), listed(&tables)));
+        return fault.hint(format!(
+            "the query reads no `{}`, but {}",
+            brief(&short(&relation.to_string())),
+            listed(&tables)
+        ));
     }
     let same = valid.iter().find(|column| column.name.eq_ignore_ascii_case(&field.name));
     if let Some(same) = same {
@@ -189,7 +197,11 @@ fn nearest<'a>(name: &str, all: &'a [String]) -> Option<&'a String> {
     near.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, one)| one)
 }
 
+/// From 0 to 1. What is longer than any name is like none.
 fn similarity(one: &str, other: &str) -> f64 {
+    if one.len().max(other.len()) > NAME_BYTES_MAX {
+        return 0.0;
+    }
     strsim::normalized_damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
 }
 
