@@ -15,7 +15,6 @@ const STATEMENTS: [&str; 36] = [
     "SELECT 1 + 2)",
     "SELECT count(* FROM dataset.customer",
     "SELEC id FROM dataset.customer",
-    "SELECT id name, FROM dataset.customer",
     "SELECT id\nFROM dataset.customer\nWHER id = 1",
     "SELECT id FROM dataset.customer GROUP id",
     "SELECT",
