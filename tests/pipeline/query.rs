@@ -157,7 +157,7 @@ fn queries_only_read() {
         let run = shop.run(["query", sql]);
         // What would write into other databases than the workspace is refused; the rest is wrong in itself.
         assert!(matches!(run.code(), Some(2 | 3)), "{sql}\n{}", run.transcript());
-        assert!(run.stdout.is_empty() && run.stderr().starts_with("error: "), "{sql}\n{}", run.transcript());
+        assert!(run.stdout.is_empty() && !run.stderr().is_empty(), "{sql}\n{}", run.transcript());
         assert_eq!(shop.published(), before, "{sql}");
     }
     assert_eq!(shop.cell("SELECT count(*) FROM dataset.customer"), "4");

@@ -84,7 +84,7 @@ fn parquet_in_folders_is_read_by_name_whatever_is_missing() {
     );
     ask_open(&shop, "DROP TABLE workspace.sales").ok();
     assert!(shop.sandbox.path("sales/day=2024-01-01/hour=1/a.parquet").is_file());
-    told(ask_open(&shop, "SELECT * FROM workspace.sales"), 2, &["not found"]);
+    told(ask_open(&shop, "SELECT * FROM workspace.sales"), 2, &["there is no such table"]);
 }
 
 #[test]

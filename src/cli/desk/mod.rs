@@ -9,6 +9,7 @@ mod clerk;
 mod granted;
 mod open;
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -182,9 +183,11 @@ impl<'a> Desk<'a> {
     }
 
     /// The statement itself, or the one that EXECUTE stands for. PREPARE and DEALLOCATE are done with that.
-    fn executed(&self, statement: &Statement) -> Result<Option<Statement>> {
+    ///
+    /// What is no EXECUTE is not copied: copying a long chain of operators walks down each of them.
+    fn executed<'s>(&self, statement: &'s Statement) -> Result<Option<Cow<'s, Statement>>> {
         if kind_of_statement(&statement.ast) != Some(Kind::Prepared) {
-            return Ok(Some(statement.clone()));
+            return Ok(Some(Cow::Borrowed(statement)));
         }
         if self.is_granted() {
             // What is kept is as long as any statement of a role may be.
@@ -193,7 +196,7 @@ impl<'a> Desk<'a> {
         let mut prepared = self.prepared.lock().map_err(|_| Error::failed("prepared statements are lost"))?;
         Ok(match prepared.take(statement.ast.clone())? {
             Outcome::Done => None,
-            Outcome::Run(ast) => Some(Statement { ast: *ast, ..statement.clone() }),
+            Outcome::Run(ast) => Some(Cow::Owned(Statement { ast: *ast, ..statement.clone() })),
         })
     }
 

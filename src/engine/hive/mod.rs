@@ -3,17 +3,17 @@
 //! The SQL parser's own reading of it lacks Hive's types (`struct<a:int>`, `map<string,int>`) and passes over clauses.
 //! Here every clause is read or refused by its name.
 
-use std::sync::Arc;
+mod cursor;
+mod types;
 
-use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
-use sqlparser::ast::{Ident, ObjectName};
-use sqlparser::tokenizer::{Token, Word};
+use arrow::datatypes::Field;
+use sqlparser::ast::ObjectName;
+use sqlparser::tokenizer::Token;
 
+use self::cursor::Cursor;
+pub use self::types::type_name;
 use crate::error::{Error, Result, Said};
 use crate::settings::TableFormat;
-
-/// Types inside one another at most.
-const DEPTH_MAX: usize = 32;
 
 /// How rows lie in text files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct ExternalTable {
 /// # Errors
 /// Usage, naming the clause.
 pub fn external_table(tokens: Vec<Token>) -> Result<ExternalTable> {
-    let mut cursor = Cursor { tokens, next: 0 };
+    let mut cursor = Cursor::new(tokens);
     for word in ["CREATE", "EXTERNAL", "TABLE"] {
         cursor.expect_word(word)?;
     }
@@ -320,288 +320,6 @@ fn byte(clause: &str, text: &str) -> Result<u8> {
     read.filter(u8::is_ascii).filter(|byte| !matches!(byte, b'\n' | b'\r')).ok_or_else(|| {
         Error::usage("a separator is one character").with("code", &Said("42601")).with("clause", &Said(clause))
     })
-}
-
-struct Cursor {
-    tokens: Vec<Token>,
-    next: usize,
-}
-
-impl Cursor {
-    fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.next)
-    }
-
-    fn is_word(&self, word: &str) -> bool {
-        matches!(self.peek(), Some(Token::Word(Word { value, quote_style: None, .. })) if value.eq_ignore_ascii_case(word))
-    }
-
-    /// Takes these words, if all are there.
-    fn takes(&mut self, words: &[&str]) -> bool {
-        let start = self.next;
-        for word in words {
-            if !self.is_word(word) {
-                self.next = start;
-                return false;
-            }
-            self.next += 1;
-        }
-        true
-    }
-
-    fn take(&mut self, token: &Token) -> bool {
-        let taken = self.peek() == Some(token);
-        self.next += usize::from(taken);
-        taken
-    }
-
-    fn expect(&mut self, token: &Token) -> Result<()> {
-        if self.take(token) { Ok(()) } else { Err(self.unexpected(&token.to_string())) }
-    }
-
-    fn expect_word(&mut self, word: &str) -> Result<()> {
-        if self.takes(&[word]) { Ok(()) } else { Err(self.unexpected(word)) }
-    }
-
-    fn unexpected(&self, wanted: &str) -> Error {
-        let found = match self.peek() {
-            None => "the end".to_owned(),
-            // A text may hold anything.
-            Some(Token::Word(word)) => word.value.clone(),
-            Some(Token::SingleQuotedString(_)) => "a text".to_owned(),
-            Some(token) => token.to_string(),
-        };
-        fault("CREATE EXTERNAL TABLE cannot be read", wanted).with("found", &Said(&found))
-    }
-
-    fn word(&mut self) -> Option<Word> {
-        let Some(Token::Word(word)) = self.peek() else { return None };
-        let word = word.clone();
-        self.next += 1;
-        Some(word)
-    }
-
-    fn text(&mut self) -> Result<String> {
-        match self.peek() {
-            Some(Token::SingleQuotedString(text)) => {
-                let text = text.clone();
-                self.next += 1;
-                Ok(text)
-            }
-            _ => Err(self.unexpected("a text in single quotes")),
-        }
-    }
-
-    /// The words up to the next thing that is none.
-    fn clause(&self) -> String {
-        let rest = self.tokens.iter().skip(self.next);
-        let words: Vec<&str> = rest
-            .map_while(|token| match token {
-                Token::Word(word) => Some(word.value.as_str()),
-                _ => None,
-            })
-            .take(4)
-            .collect();
-        if words.is_empty() { self.peek().map(ToString::to_string).unwrap_or_default() } else { words.join(" ") }
-    }
-
-    fn name(&mut self) -> Result<ObjectName> {
-        let mut parts: Vec<Ident> = Vec::new();
-        loop {
-            let word = self.word().ok_or_else(|| self.unexpected("a name"))?;
-            parts.push(Ident {
-                value: word.value,
-                quote_style: word.quote_style,
-                span: sqlparser::tokenizer::Span::empty(),
-            });
-            if !self.take(&Token::Period) {
-                return Ok(ObjectName::from(parts));
-            }
-        }
-    }
-
-    /// `('key' = 'value', …)`
-    fn properties(&mut self) -> Result<Vec<(String, String)>> {
-        self.expect(&Token::LParen)?;
-        let mut properties = Vec::new();
-        loop {
-            let key = self.text()?;
-            self.expect(&Token::Eq)?;
-            properties.push((key, self.text()?));
-            if self.take(&Token::RParen) {
-                return Ok(properties);
-            }
-            self.expect(&Token::Comma)?;
-        }
-    }
-
-    /// `(name type [COMMENT 'text'], …)`
-    fn columns(&mut self) -> Result<Vec<Field>> {
-        self.expect(&Token::LParen)?;
-        let mut columns = Vec::new();
-        loop {
-            let name = self.column_name()?;
-            let data_type = self.data_type(0)?;
-            if self.takes(&["COMMENT"]) {
-                self.text()?;
-            }
-            columns.push(Field::new(name, data_type, true));
-            if self.take(&Token::RParen) {
-                return Ok(columns);
-            }
-            self.expect(&Token::Comma)?;
-        }
-    }
-
-    fn column_name(&mut self) -> Result<String> {
-        let word = self.word().ok_or_else(|| self.unexpected("a column"))?;
-        Ok(if word.quote_style.is_some() { word.value } else { word.value.to_lowercase() })
-    }
-
-    fn data_type(&mut self, depth: usize) -> Result<DataType> {
-        if depth > DEPTH_MAX {
-            return Err(fault("a type nests too deeply", "at most 32 types inside one another"));
-        }
-        let word = self.word().ok_or_else(|| self.unexpected("a type"))?;
-        Ok(match word.value.to_ascii_lowercase().as_str() {
-            "string" => DataType::Utf8,
-            "varchar" | "char" => {
-                self.numbers()?;
-                DataType::Utf8
-            }
-            "boolean" => DataType::Boolean,
-            "tinyint" => DataType::Int8,
-            "smallint" => DataType::Int16,
-            "int" | "integer" => DataType::Int32,
-            "bigint" => DataType::Int64,
-            "float" | "real" => DataType::Float32,
-            "double" => DataType::Float64,
-            "date" => DataType::Date32,
-            "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
-            "binary" => DataType::Binary,
-            "decimal" => self.decimal()?,
-            "array" => {
-                self.expect(&Token::Lt)?;
-                let element = self.data_type(depth + 1)?;
-                self.close()?;
-                DataType::List(Arc::new(Field::new("item", element, true)))
-            }
-            "map" => {
-                self.expect(&Token::Lt)?;
-                let key = self.data_type(depth + 1)?;
-                self.expect(&Token::Comma)?;
-                let value = self.data_type(depth + 1)?;
-                self.close()?;
-                let entries = [Field::new("keys", key, false), Field::new("values", value, true)];
-                let entries = DataType::Struct(Fields::from(entries.to_vec()));
-                DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
-            }
-            "struct" => self.members(depth)?,
-            other => {
-                return Err(Error::usage("the type is not supported")
-                    .with("code", &Said("42704"))
-                    .with("type", &Said(other))
-                    .hint(
-                        "known are string, varchar, char, boolean, tinyint, smallint, int, bigint, float, double, \
-                         decimal(p,s), date, timestamp, binary, array<…>, map<…> and struct<…>",
-                    ));
-            }
-        })
-    }
-
-    fn members(&mut self, depth: usize) -> Result<DataType> {
-        self.expect(&Token::Lt)?;
-        let mut members = Vec::new();
-        loop {
-            let name = self.column_name()?;
-            self.expect(&Token::Colon)?;
-            members.push(Field::new(name, self.data_type(depth + 1)?, true));
-            if !self.take(&Token::Comma) {
-                self.close()?;
-                return Ok(DataType::Struct(members.into()));
-            }
-        }
-    }
-
-    /// Takes one `>`; the tokenizer reads two as one token.
-    fn close(&mut self) -> Result<()> {
-        if self.peek() == Some(&Token::ShiftRight)
-            && let Some(token) = self.tokens.get_mut(self.next)
-        {
-            *token = Token::Gt;
-            return Ok(());
-        }
-        self.expect(&Token::Gt)
-    }
-
-    fn decimal(&mut self) -> Result<DataType> {
-        let numbers = self.numbers()?;
-        let (precision, scale) = match numbers.as_slice() {
-            [] => (10, 0),
-            [precision] => (*precision, 0),
-            [precision, scale, ..] => (*precision, *scale),
-        };
-        let fits = (1..=38).contains(&precision) && scale <= precision;
-        let scale = i8::try_from(scale).ok().filter(|_| fits);
-        scale
-            .map(|scale| DataType::Decimal128(precision, scale))
-            .ok_or_else(|| fault("no such decimal", "decimal(38, 18)"))
-    }
-
-    /// `(10, 2)`, if it is there.
-    fn numbers(&mut self) -> Result<Vec<u8>> {
-        let mut numbers = Vec::new();
-        if !self.take(&Token::LParen) {
-            return Ok(numbers);
-        }
-        loop {
-            let Some(Token::Number(text, _)) = self.peek() else { return Err(self.unexpected("a number")) };
-            // The length of a varchar is not kept.
-            numbers.push(text.parse().unwrap_or(u8::MAX));
-            self.next += 1;
-            if self.take(&Token::RParen) {
-                return Ok(numbers);
-            }
-            self.expect(&Token::Comma)?;
-        }
-    }
-}
-
-/// A type as Hive writes it; what Hive has no word for, as the nearest that it has.
-pub fn type_name(data_type: &DataType) -> String {
-    use DataType as D;
-    match data_type {
-        D::Boolean => "boolean".to_owned(),
-        D::Int8 => "tinyint".to_owned(),
-        D::Int16 | D::UInt8 => "smallint".to_owned(),
-        D::Int32 | D::UInt16 => "int".to_owned(),
-        D::Int64 | D::UInt32 => "bigint".to_owned(),
-        D::UInt64 => "decimal(20,0)".to_owned(),
-        D::Float16 | D::Float32 => "float".to_owned(),
-        D::Float64 => "double".to_owned(),
-        D::Date32 | D::Date64 => "date".to_owned(),
-        D::Timestamp(..) => "timestamp".to_owned(),
-        D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => "binary".to_owned(),
-        D::Decimal32(p, s) | D::Decimal64(p, s) | D::Decimal128(p, s) | D::Decimal256(p, s) => {
-            format!("decimal({p},{s})")
-        }
-        D::List(item) | D::LargeList(item) | D::FixedSizeList(item, _) | D::ListView(item) | D::LargeListView(item) => {
-            format!("array<{}>", type_name(item.data_type()))
-        }
-        D::Struct(members) => {
-            let member = |field: &Arc<Field>| format!("{}:{}", field.name(), type_name(field.data_type()));
-            format!("struct<{}>", members.iter().map(member).collect::<Vec<_>>().join(","))
-        }
-        D::Map(entries, _) => match entries.data_type() {
-            D::Struct(pair) => {
-                let types: Vec<String> = pair.iter().map(|field| type_name(field.data_type())).collect();
-                format!("map<{}>", types.join(","))
-            }
-            _ => "string".to_owned(),
-        },
-        D::Dictionary(_, value) => type_name(value),
-        _ => "string".to_owned(),
-    }
 }
 
 #[cfg(test)]
