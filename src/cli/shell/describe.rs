@@ -152,6 +152,14 @@ fn type_name(data_type: &DataType) -> String {
             let zone = if zone.is_some() { " with time zone" } else { "" };
             format!("timestamp({digits}){zone}")
         }
+        DataType::Dictionary(_, value) => type_name(value),
+        nested => nested_name(nested),
+    }
+}
+
+/// A type that holds others, as SQL calls it.
+fn nested_name(data_type: &DataType) -> String {
+    match data_type {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
             format!("array({})", type_name(item.data_type()))
         }
@@ -167,7 +175,6 @@ fn type_name(data_type: &DataType) -> String {
             }
             _ => "map".to_owned(),
         },
-        DataType::Dictionary(_, value) => type_name(value),
         other => other.to_string().to_lowercase(),
     }
 }
