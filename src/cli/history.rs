@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// List the queries that were asked, the newest first
 ///
 /// They are kept where `results` of `[query]` says. A role sees its own; whoever may read everything sees all, those of
-/// others without their values. The same rows are in SQL as saltlake.query_executions.
+/// others without their values. The same rows are in SQL as `saltlake.query_executions`.
 #[derive(Args, Debug)]
 pub(super) struct HistoryArgs {
     /// Only queries whose statement or id holds this text

@@ -31,7 +31,7 @@ pub(super) async fn run(args: &MaskArgs, app: &App) -> Result<()> {
     let work = async {
         for step in &steps {
             if let Work::Create(create) = &step.work {
-                run.create(create).await?;
+                Box::pin(run.create(create)).await?;
             }
         }
         Ok(())

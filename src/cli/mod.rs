@@ -163,7 +163,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         }
         Command::Run(args) => {
             let mut overrides = findings::with_sources(overrides, &args.findings);
-            let variables = run::variables::take(&mut overrides.set)?;
+            let variables = run::variables::take(&mut overrides.set);
             app::with_writing_app(&overrides, async |app| run::run(&args, app, &variables).await)
         }
         Command::Verify(args) => app::with_app(&overrides, async |app| verify::run(&args, app).await),

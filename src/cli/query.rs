@@ -75,14 +75,13 @@ impl Reader for Printer<'_> {
         // In a file or a pipe, a table's columns have their own names and no more.
         let marked = screen.is_some() || matches!(self.format, Format::Markdown | Format::Html);
         let look = if marked { Look { masked: rows.masked, ..look } } else { look };
-        let shown = match self.file {
-            Some(path) => formats::write_file(rows.stream, self.format, &look, path).await?,
-            None => {
-                let mut out = output::stdout_unlocked();
-                let shown = formats::write(rows.stream, self.format, &look, &mut out).await?;
-                out.flush().map_err(|error| super::output_fault(&error))?;
-                shown
-            }
+        let shown = if let Some(path) = self.file {
+            formats::write_file(rows.stream, self.format, &look, path).await?
+        } else {
+            let mut out = output::stdout_unlocked();
+            let shown = formats::write(rows.stream, self.format, &look, &mut out).await?;
+            out.flush().map_err(|error| super::output_fault(&error))?;
+            shown
         };
         if shown.cut && screen.is_none() && self.format == Format::Table {
             output::print_warning("cells were cut to the width of the first rows; --format csv writes them whole");

@@ -200,6 +200,7 @@ struct Pretended {
 }
 
 impl Pretended {
+    #[allow(clippy::option_option, reason = "changed or not, and then there or not")]
     fn changed(&self, name: &str) -> Option<Option<Arc<EmptyTable>>> {
         self.changed.read().ok()?.get(name).cloned()
     }
@@ -452,7 +453,8 @@ impl<'a> Run<'a> {
         }
         let line = ProgressLine::show(&self.progress);
         let (context, parts, passage) = self.means()?;
-        let table = self.masking(&context, &parts, &passage).create(create).await?;
+        let masking = self.masking(&context, &parts, &passage);
+        let table = Box::pin(masking.create(create)).await?;
         drop(line);
         self.dropped.remove(name);
         self.staged.push((table, create.clone()));

@@ -47,6 +47,7 @@ impl Statement {
     }
 
     /// Where what an error names stands in the statement; nothing if it names nothing.
+    #[allow(clippy::option_option, reason = "it names something or not, and that has a place or not")]
     fn named_in(&self, error: &Error) -> Option<Option<Stretch>> {
         if error.kind() != ErrorKind::Usage || error.shown_at().is_some() {
             return None;

@@ -77,7 +77,8 @@ pub struct Error {
     context: Vec<(&'static str, String)>,
     items: Vec<String>,
     hints: Vec<String>,
-    place: Option<Place>,
+    /// Apart, since few errors have one and every result has room for an error.
+    place: Option<Box<Place>>,
 }
 
 impl Error {
@@ -125,7 +126,7 @@ impl Error {
     /// Says which stretch of the statement it is about. Nothing of it is shown before [`Self::shown_in`].
     #[must_use]
     pub fn about(mut self, stretch: Stretch) -> Self {
-        self.place = Some(Place::Known(stretch));
+        self.place = Some(Box::new(Place::Known(stretch)));
         self
     }
 
@@ -140,8 +141,8 @@ impl Error {
     /// column.
     #[must_use]
     pub fn moved(mut self, line: u64, column: u64) -> Self {
-        if let Some(Place::Known(stretch)) = self.place {
-            self.place = Some(Place::Known(stretch.moved(line, column)));
+        if let Some(stretch) = self.stretch() {
+            self.place = Some(Box::new(Place::Known(stretch.moved(line, column))));
         }
         self
     }
@@ -149,23 +150,23 @@ impl Error {
     /// Shows the place in the text that the user typed. `first` is where that begins in a script: its line and column.
     #[must_use]
     pub fn shown_in(mut self, text: &str, first: (u64, u64)) -> Self {
-        if let Some(Place::Known(stretch)) = self.place {
-            self.place = Some(Place::Shown(Excerpt::of(text, stretch, first)));
+        if let Some(stretch) = self.stretch() {
+            self.place = Some(Box::new(Place::Shown(Excerpt::of(text, stretch, first))));
         }
         self
     }
 
     /// Its place, while that is not shown.
     pub fn stretch(&self) -> Option<Stretch> {
-        match self.place {
-            Some(Place::Known(stretch)) => Some(stretch),
+        match self.place.as_deref() {
+            Some(Place::Known(stretch)) => Some(*stretch),
             _ => None,
         }
     }
 
     /// The line and column of its place in what the user typed, if that was shown.
     pub fn shown_at(&self) -> Option<(u64, u64)> {
-        match &self.place {
+        match self.place.as_deref() {
             Some(Place::Shown(excerpt)) => Some((excerpt.line, excerpt.column)),
             _ => None,
         }
@@ -206,7 +207,7 @@ impl fmt::Display for Error {
         for item in &self.items {
             write!(f, "\n  - {item}")?;
         }
-        if let Some(Place::Shown(excerpt)) = &self.place {
+        if let Some(Place::Shown(excerpt)) = self.place.as_deref() {
             write!(f, "{excerpt}")?;
         }
         for hint in &self.hints {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::binary::Run;
 use crate::support::shop::Shop;
 
-const STATEMENTS: [&str; 36] = [
+const STATEMENTS: [&str; 35] = [
     "SELECT 'no end",
     "SELECT id,\n       'it's' AS text\nFROM dataset.customer",
     "SELECT id /* no end\nFROM dataset.customer",

@@ -67,7 +67,8 @@ fn a_failed_statement_names_file_and_line_and_publishes_nothing() {
     for (statement, code, line) in cases {
         let run = shop.script(&format!("{create}{statement}")).expect_code(code);
         let said = run.stderr();
-        assert!(said.contains("script.sql") && said.contains(line), "{statement}\n{}", run.transcript());
+        let named = said.contains(line) || said.contains(&line.replace(':', ""));
+        assert!(said.contains("script.sql") && named, "{statement}\n{}", run.transcript());
         assert_eq!(shop.published(), before, "{statement}");
         assert_eq!(shop.versions().len(), 1, "nothing is left of the run\n{statement}");
         assert!(!shop.sandbox.path("out.csv").exists());
@@ -81,7 +82,7 @@ fn every_file_is_parsed_before_anything_runs() {
     shop.sandbox.write("a.sql", "CREATE TABLE dataset_masked.one AS SELECT id FROM dataset.customer; SELECT 'first';");
     shop.sandbox.write("b.sql", "SELECT 1;\nSELEC 2;");
     let run = shop.run(["run", "a.sql", "b.sql"]).expect_code(2);
-    assert!(run.stderr().contains("b.sql") && run.stderr().contains("line: 2"), "{}", run.transcript());
+    assert!(run.stderr().contains("b.sql") && run.stderr().contains("line 2"), "{}", run.transcript());
     assert!(run.stdout.is_empty() && shop.version().is_none(), "{}", run.transcript());
 }
 

@@ -209,7 +209,7 @@ fn for_a_granted_role_these_tables_are_not_there() {
     let shop = shop();
     for table in ["roles", "grants", "policies", "audit", "findings"] {
         let run = ask(&shop, "analyst", &format!("SELECT * FROM saltlake.{table}"));
-        told(run, 2, &["42P01", "not found"]);
+        told(run, 2, &["42P01", "there is no such table"]);
     }
     let shown = lines(&shop, "analyst", "SHOW TABLES").join("\n");
     assert!(!shown.contains("saltlake"), "{shown}");

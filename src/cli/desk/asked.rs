@@ -131,7 +131,7 @@ impl Asked {
 
     /// Records how it ended. The statement's own end is what its user hears: that the record cannot be written is a
     /// warning.
-    pub(super) async fn end(mut self, app: &App, outcome: Result<(), &Error>) {
+    pub(super) async fn end(mut self, app: &App, outcome: Option<&Error>) {
         let Some(history) = &self.history else { return };
         let execution = &mut self.execution;
         if let Some(kept) = self.kept.take()
@@ -139,9 +139,9 @@ impl Asked {
         {
             execution.result = Some(name);
         }
-        execution.rows = outcome.is_ok().then(|| self.rows.load(Ordering::Relaxed));
+        execution.rows = outcome.is_none().then(|| self.rows.load(Ordering::Relaxed));
         execution.scanned_bytes = self.scanned.as_ref().map(Scanned::bytes);
-        execution.ended(outcome);
+        execution.ended(outcome.map_or(Ok(()), Err));
         if history.finish(execution).await.is_err() {
             app.engine.warn(format!("query {} is done, but its record could not be written", execution.id));
         }

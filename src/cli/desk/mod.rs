@@ -147,7 +147,7 @@ impl<'a> Desk<'a> {
         let history = history_of(self.app).await?;
         let mut asked = Asked::begin(history, &statement.text, &self.viewer()).await?;
         let done = Box::pin(self.work(statement, reader, &mut asked)).await;
-        asked.end(self.app, done.as_ref().map(|_| ())).await;
+        asked.end(self.app, done.as_ref().err()).await;
         done
     }
 
@@ -228,7 +228,8 @@ impl<'a> Desk<'a> {
         }
         let work = async |entry: &mut Entry| {
             if let (Acting::Granted(role), Some(outside)) = (&self.acting, &self.outside) {
-                GrantedDesk { app: self.app, role, outside }.check_rights(&execution, entry).await?;
+                let granted = GrantedDesk { app: self.app, role, outside };
+                Box::pin(granted.check_rights(&execution, entry)).await?;
             }
             let rows = history.rows(&execution).await?;
             let scanned = Scanned::known(0, 0);

@@ -167,14 +167,14 @@ async fn write(
         for (index, step) in steps.iter().enumerate() {
             let place = Place { origin: &step.origin, statement: &step.statement, number: (index + 1, steps.len()) };
             let work = async |reader: &mut dyn Reader| {
-                desk.recorded(&step.statement.text, async |_| match &step.work {
-                    Work::Create(create) => run.create(create).await,
+                let recorded = desk.recorded(&step.statement.text, async |_| match &step.work {
+                    Work::Create(create) => Box::pin(run.create(create)).await,
                     Work::Drop { tables, if_exists } => {
                         tables.iter().try_for_each(|table| run.drop_table(table, *if_exists))
                     }
                     Work::Query | Work::Workspace => show(app, &run, &step.statement, &findings, reader).await,
-                })
-                .await
+                });
+                Box::pin(recorded).await
             };
             Box::pin(report.each(place, work)).await?;
         }

@@ -11,10 +11,7 @@ use crate::error::{Error, Result, Said};
 pub(in crate::cli) type Variables = BTreeMap<String, String>;
 
 /// Takes the variables out of what `--set` was given: a setting's name holds a dot, a variable's does not.
-///
-/// # Errors
-/// Usage if something is neither.
-pub(in crate::cli) fn take(set: &mut Vec<String>) -> Result<Variables> {
+pub(in crate::cli) fn take(set: &mut Vec<String>) -> Variables {
     let mut variables = Variables::new();
     let mut settings = Vec::new();
     for item in std::mem::take(set) {
@@ -26,7 +23,7 @@ pub(in crate::cli) fn take(set: &mut Vec<String>) -> Result<Variables> {
         }
     }
     *set = settings;
-    Ok(variables)
+    variables
 }
 
 fn is_name(name: &str) -> bool {
@@ -181,7 +178,7 @@ mod tests {
     #[test]
     fn settings_and_variables_are_told_apart_by_the_dot() {
         let mut set = vec!["engine.threads=1".to_owned(), "day=2024-01-01=x".to_owned(), "nonsense".to_owned()];
-        let variables = take(&mut set).unwrap();
+        let variables = take(&mut set);
         assert_eq!(set, ["engine.threads=1", "nonsense"]);
         assert_eq!(variables.get("day").map(String::as_str), Some("2024-01-01=x"));
     }

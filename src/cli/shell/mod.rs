@@ -60,7 +60,7 @@ pub(super) fn run(args: &ShellArgs, overrides: &Overrides) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         let script = run::RunArgs::of_stdin(args.role.clone());
         let mut overrides = overrides.clone();
-        let variables = run::variables::take(&mut overrides.set)?;
+        let variables = run::variables::take(&mut overrides.set);
         return with_writing_app(&overrides, async |app| run::run(&script, app, &variables).await);
     }
     if needs_file(args.format) {

@@ -118,17 +118,14 @@ impl Drop for Screen {
 
 /// The user's pager, or `less` so that it shows colours, does not wrap, and leaves what it showed on the screen.
 fn start_pager() -> std::io::Result<Child> {
-    let mut command = match pager_program() {
-        Some(program) => {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", &program]);
-            shell
-        }
-        None => {
-            let mut less = Command::new("less");
-            less.arg("-SRFX");
-            less
-        }
+    let mut command = if let Some(program) = pager_program() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &program]);
+        shell
+    } else {
+        let mut less = Command::new("less");
+        less.arg("-SRFX");
+        less
     };
     command.stdin(Stdio::piped()).spawn()
 }
@@ -150,9 +147,8 @@ impl Fit {
         let mut all = std::mem::take(&mut self.rest);
         all.extend_from_slice(bytes);
         let whole = match std::str::from_utf8(&all) {
-            Ok(_) => all.len(),
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(_) => all.len(),
+            Ok(_) | Err(_) => all.len(),
         };
         let (text, rest) = all.split_at_checked(whole).unwrap_or((&all, &[]));
         String::from_utf8_lossy(text).chars().for_each(|c| self.see_char(c));
@@ -189,7 +185,9 @@ mod tests {
             (vec![""], 0, 0),
         ] {
             let mut fit = Fit::default();
-            parts.iter().for_each(|part| fit.see(part.as_bytes()));
+            for part in &parts {
+                fit.see(part.as_bytes());
+            }
             assert_eq!((fit.lines, fit.widest), (lines, widest), "{parts:?}");
         }
         let mut fit = Fit::default();

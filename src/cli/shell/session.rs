@@ -190,7 +190,7 @@ impl<'a> Session<'a> {
 
     /// Hands a text to the user's editor; what comes back stands on the next line.
     pub(super) fn edit(&mut self, text: &str) -> Result<()> {
-        self.initial = text.to_owned();
+        text.clone_into(&mut self.initial);
         self.initial = handoff::edit(text)?;
         Ok(())
     }

@@ -56,6 +56,7 @@ pub(super) struct Destination {
 }
 
 /// Shows answers.
+#[allow(clippy::struct_excessive_bools, reason = "each says one thing of how it shows")]
 pub(super) struct Shower<'a> {
     view: &'a View,
     color: bool,

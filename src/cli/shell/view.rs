@@ -91,7 +91,10 @@ impl View {
             "format" => self.format = on_screen(needed()?).ok_or_else(wrong)?,
             "expanded" => self.expanded = expanded(self.expanded, value).ok_or_else(wrong)?,
             "border" => self.border = named(BORDERS, needed()?).ok_or_else(wrong)?,
-            "null" => self.null = value.filter(|text| !text.contains(char::is_control)).ok_or_else(wrong)?.to_owned(),
+            "null" => {
+                let text = value.filter(|text| !text.contains(char::is_control)).ok_or_else(wrong)?;
+                text.clone_into(&mut self.null);
+            }
             "rows" => self.rows = number(needed()?, "all").ok_or_else(wrong)?,
             "width" => {
                 let width = number(needed()?, "auto").ok_or_else(wrong)?;
@@ -114,8 +117,8 @@ impl View {
     pub(super) fn get(&self, name: &str) -> String {
         match name {
             "format" => format_name(self.format),
-            "expanded" => name_in(EXPANDED, self.expanded),
-            "border" => name_in(BORDERS, self.border),
+            "expanded" => name_in(EXPANDED, &self.expanded),
+            "border" => name_in(BORDERS, &self.border),
             "null" => format!("'{}'", self.null),
             "rows" => self.rows.map_or_else(|| "all".to_owned(), |rows| rows.to_string()),
             "width" => self.width.map_or_else(|| "auto".to_owned(), |width| width.to_string()),
@@ -174,8 +177,8 @@ fn named<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }
 
-fn name_in<T: PartialEq>(names: &[(&str, T)], value: T) -> String {
-    names.iter().find(|(_, known)| *known == value).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
+fn name_in<T: PartialEq>(names: &[(&str, T)], value: &T) -> String {
+    names.iter().find(|(_, known)| known == value).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
 }
 
 fn on_off(on: bool) -> String {

@@ -45,9 +45,9 @@ impl Cursor {
     }
 
     fn take(&mut self, token: &Token) -> bool {
-        let taken = self.peek() == Some(token);
-        self.next += usize::from(taken);
-        taken
+        let is_next = self.peek() == Some(token);
+        self.next += usize::from(is_next);
+        is_next
     }
 
     fn expect(&mut self, token: &Token) -> Result<()> {

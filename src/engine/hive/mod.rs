@@ -234,14 +234,24 @@ impl Clauses {
         let mut header = false;
         for (key, value) in self.properties.iter().flatten() {
             match (key.as_str(), value.as_str()) {
-                ("skip.header.line.count", "0") => {}
                 ("skip.header.line.count", "1") => header = true,
-                ("skip.header.line.count", _) => {
+                ("skip.header.line.count", other) if other != "0" => {
                     return Err(unsupported("skip.header.line.count, other than 0 and 1"));
                 }
                 // Said of every external table, or of how its files were packed, which their names tell.
-                ("EXTERNAL" | "external" | "classification" | "has_encrypted_data" | "compressionType", _) => {}
-                ("parquet.compression" | "parquet.compress" | "write.compression" | "comment", _) => {}
+                (
+                    "EXTERNAL"
+                    | "external"
+                    | "classification"
+                    | "has_encrypted_data"
+                    | "compressionType"
+                    | "parquet.compression"
+                    | "parquet.compress"
+                    | "write.compression"
+                    | "comment"
+                    | "skip.header.line.count",
+                    _,
+                ) => {}
                 _ => return Err(unsupported(&format!("TBLPROPERTIES {key}"))),
             }
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
@@ -110,7 +110,24 @@ pub fn keep(history: &History, execution: &mut Execution, masked: &[bool], rows:
 
 fn is_storable(schema: &SchemaRef) -> bool {
     let names: std::collections::BTreeSet<_> = schema.fields().iter().map(|field| field.name()).collect();
-    !names.is_empty() && names.len() == schema.fields().len() && crate::engine::reject_unstorable(schema).is_ok()
+    let known = schema.fields().iter().all(|field| !holds_interval(field.data_type()));
+    known
+        && !names.is_empty()
+        && names.len() == schema.fields().len()
+        && crate::engine::reject_unstorable(schema).is_ok()
+}
+
+/// The Parquet writer finds out about intervals when it meets their first row.
+fn holds_interval(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(_) => true,
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => holds_interval(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_interval(field.data_type())),
+        _ => false,
+    }
 }
 
 struct Passing {

@@ -139,9 +139,10 @@ pub fn dropped(ast: &Ast, workspace: &Workspace) -> Result<Vec<Dropped>> {
 }
 
 fn other_kind(name: &TableName, is_view: bool) -> Error {
-    let (message, hint) = match is_view {
-        true => ("it is a table and no view", "write DROP TABLE"),
-        false => ("it is a view and no table", "write DROP VIEW"),
+    let (message, hint) = if is_view {
+        ("it is a table and no view", "write DROP TABLE")
+    } else {
+        ("it is a view and no table", "write DROP VIEW")
     };
     coded(Error::usage(message), "42809").with("name", &Said(&name.to_string())).hint(hint)
 }
