@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn a_place_is_marked_below_its_line() {
         let text = "SELECT id,\n\temial, 日本x\r\nFROM t";
-        insta::assert_snapshot!(shown(text, stretch(2, 2, 7)), @"");
-        insta::assert_snapshot!(shown(text, stretch(2, 11, 12)), @"");
-        insta::assert_snapshot!(shown(text, stretch(3, 7, 8)), @"");
-        insta::assert_snapshot!(shown(text, Stretch { line: 1, column: 8, end_line: 3, end_column: 2 }), @"");
-        insta::assert_snapshot!(shown("SELECT '\u{1b}[31m", stretch(1, 8, 9)), @"");
+        insta::assert_snapshot!("tab_before", shown(text, stretch(2, 2, 7)));
+        insta::assert_snapshot!("wide_letters", shown(text, stretch(2, 11, 12)));
+        insta::assert_snapshot!("third_line", shown(text, stretch(3, 7, 8)));
+        insta::assert_snapshot!("over_lines", shown(text, Stretch { line: 1, column: 8, end_line: 3, end_column: 2 }));
+        insta::assert_snapshot!("control_character", shown("SELECT '\u{1b}[31m", stretch(1, 8, 9)));
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn of_a_long_line_a_part_is_shown() {
         let text = format!("{}HERE{}", "x".repeat(5_000_000), "y".repeat(5_000_000));
-        insta::assert_snapshot!(shown(&text, stretch(1, 5_000_001, 5_000_005)), @"");
+        insta::assert_snapshot!("long_line", shown(&text, stretch(1, 5_000_001, 5_000_005)));
         assert!(shown(&text, stretch(1, 1, 10_000_000)).len() < 300);
     }
 

@@ -31,7 +31,7 @@ use super::scanned::Scanned;
 use super::workspace::{View, plan_view};
 use crate::engine::CATALOG;
 use crate::engine::analysis;
-use crate::engine::fault::{engine_fault, external, planning_fault, with_near_table};
+use crate::engine::fault::{engine_fault, external, planning_fault, with_near_name};
 use crate::error::{Error, Result};
 use crate::model::TableName;
 
@@ -180,7 +180,7 @@ type Plans = (LogicalPlan, LogicalPlan, Arc<dyn ExecutionPlan>);
 async fn plan(context: &SessionContext, ears: Ears, mut statement: Statement) -> Result<Plans> {
     analysis::translate_parsed(&mut statement);
     let state = context.state();
-    let fault = |error| with_near_table(ears.planning(&error), context);
+    let fault = |error| with_near_name(ears.planning(&error), context);
     let written = state.statement_to_plan(statement).await.map_err(fault)?;
     ears.check(&written)?;
     let logical = state.optimize(&written).map_err(fault)?;

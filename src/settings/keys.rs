@@ -316,7 +316,7 @@ pub const KEYS: &[Key] = &[
         Kind::Location,
         "Where the answer of every query is kept, with a record of who asked what. If unset, nothing is kept.",
     )
-    .examples(&[("query.results", r#""results/""#)]),
+    .examples(&[("query.results", r#""answers/""#)]),
     Key::new(
         "query.results_format",
         Kind::Choice(&["csv", "parquet"]),

@@ -118,7 +118,7 @@ fn a_statement_is_watched_until_it_is_enough() {
         terminal.expect("customers");
     }
     terminal.keys("\u{3}");
-    terminal.expect("\nsaltlake> ");
+    terminal.expect("saltlake> ");
     terminal.line("SELECT 'still here' AS x;");
     terminal.expect("(1 row");
 }

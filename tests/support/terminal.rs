@@ -11,7 +11,7 @@ use super::binary::Sandbox;
 use super::picture::{Palette, draw};
 
 /// Nothing takes longer to appear.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Lines and columns of the screen.
 pub(crate) const SIZE: (u16, u16) = (40, 120);

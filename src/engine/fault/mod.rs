@@ -8,7 +8,7 @@ mod planning;
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
-pub use self::planning::{planning_fault, planning_fault_beside, with_near_table};
+pub use self::planning::{planning_fault, planning_fault_beside, with_near_name};
 use super::store::{io_kind, store_fault};
 use crate::error::{Error, Said};
 

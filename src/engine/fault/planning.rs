@@ -12,6 +12,9 @@ use crate::error::{Error, Said, Stretch};
 /// The message of errors about a table that is not there.
 const NO_TABLE: &str = "there is no such table";
 
+/// The message of errors about a function that is not there.
+const NO_FUNCTION: &str = "there is no such function";
+
 /// Longer names are not compared.
 const NAME_BYTES_MAX: usize = 500;
 
@@ -70,8 +73,7 @@ fn plan_fault(text: &str, lists: &str) -> Error {
             .hint(format!("{lists}; names with capitals or odd characters go in double quotes"));
     }
     if let Some(name) = between(text, "Invalid function '", "'") {
-        let near = between(text, "Did you mean '", "'");
-        return no_function(name, near);
+        return no_function(name);
     }
     if let Some(call) = between(text, "argument types '", "'") {
         return arguments_fault(call, text);
@@ -88,14 +90,9 @@ fn plan_fault(text: &str, lists: &str) -> Error {
     fault
 }
 
-fn no_function(name: &str, near: Option<&str>) -> Error {
-    let fault = Error::usage("there is no such function").with("function", &Said(&brief(name)));
-    // The engine names the nearest of all, however far that is.
-    let near = near.filter(|near| similarity(name, near) >= 0.5);
-    match near {
-        Some(near) => fault.hint(format!("did you mean `{near}`?")),
-        None => fault.hint("`SHOW FUNCTIONS` lists those that there are, `saltlake functions` those that mask"),
-    }
+/// The engine names the nearest of all, however far that is, and one of several by chance: [`with_near_name`] does better.
+fn no_function(name: &str) -> Error {
+    Error::usage(NO_FUNCTION).with("function", &Said(&brief(name)))
 }
 
 /// `call` is the function with the types that it was given, and the text lists those that it takes.
@@ -172,19 +169,29 @@ fn no_column(field: &Column, valid: &[Column]) -> Error {
     }
 }
 
-/// Adds the table or database that was likely meant to an error about one that is not there. Only names that the session
-/// itself lists are said.
+/// Adds the table, database or function that was likely meant to an error about one that is not there. Only names that
+/// the session itself has are said.
 #[must_use]
-pub fn with_near_table(error: Error, context: &SessionContext) -> Error {
-    let named = error.context().iter().find(|(key, _)| *key == "table").map(|(_, name)| name.clone());
-    let (Some(named), true) = (named, error.message() == NO_TABLE) else { return error };
+pub fn with_near_name(error: Error, context: &SessionContext) -> Error {
+    match error.message() {
+        NO_TABLE => with_near_table(error, context),
+        NO_FUNCTION => with_near_function(error, context),
+        _ => error,
+    }
+}
+
+fn named(error: &Error, key: &str) -> Option<String> {
+    error.context().iter().find(|(one, _)| *one == key).map(|(_, name)| name.clone())
+}
+
+fn with_near_table(error: Error, context: &SessionContext) -> Error {
+    let Some(named) = named(&error, "table") else { return error };
     let mut parts = named.rsplitn(2, '.');
     let (Some(table), Some(database)) = (parts.next(), parts.next()) else { return error };
     let Some(catalog) = context.catalog(CATALOG) else { return error };
-    let databases = catalog.schema_names();
     let near = match catalog.schema(database) {
-        Some(schema) => nearest(table, &schema.table_names()).map(|near| format!("{database}.{near}")),
-        None => nearest(database, &databases).map(|near| format!("{near}.{table}")),
+        Some(schema) => nearest(table, schema.table_names()).map(|near| format!("{database}.{near}")),
+        None => nearest(database, catalog.schema_names()).map(|near| format!("{near}.{table}")),
     };
     match near {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
@@ -192,8 +199,21 @@ pub fn with_near_table(error: Error, context: &SessionContext) -> Error {
     }
 }
 
-fn nearest<'a>(name: &str, all: &'a [String]) -> Option<&'a String> {
-    let near = all.iter().map(|one| (similarity(name, one), one)).filter(|(similarity, _)| *similarity >= 0.5);
+fn with_near_function(error: Error, context: &SessionContext) -> Error {
+    let Some(named) = named(&error, "function") else { return error };
+    let state = context.state();
+    let scalar = state.scalar_functions().keys();
+    let others = state.aggregate_functions().keys().chain(state.window_functions().keys());
+    match nearest(&named, scalar.chain(others).cloned().collect()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`SHOW FUNCTIONS` lists those that there are, `saltlake functions` those that mask"),
+    }
+}
+
+/// The nearest name: of several that are equally near, the first of the alphabet, whatever the order they come in.
+fn nearest(name: &str, mut all: Vec<String>) -> Option<String> {
+    all.sort_unstable_by(|one, other| other.cmp(one));
+    let near = all.into_iter().map(|one| (similarity(name, &one), one)).filter(|(similarity, _)| *similarity >= 0.5);
     near.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, one)| one)
 }
 

@@ -44,29 +44,7 @@ fn a_line_for_many_points() {
     let days: Date32Array = (20_000..20_100).map(Some).collect();
     let heights: Vec<_> = (0..100).map(|n| (n % 50 != 7).then(|| (f64::from(n) / 8.0).sin() * 40.0)).collect();
     let series = batch(vec![("day", Arc::new(days) as ArrayRef), ("height", doubles(&heights))]);
-    insta::assert_snapshot!(written(&series, Format::Chart, &screen(70)), @r"
-    height by day
-    39.99    │     ⢀⠔⠉⠑⢄                          ⡔⠊⠉⢆
-             │     ⠎   ⠈⢢                        ⠜    ⠱⡀
-             │   ⢀       ⢣                             ⢱
-             │   ⡜       ⠈⡆                    ⡸        ⡇
-             │  ⢰⠁        ⢱                   ⢀⠇        ⠸⡀
-    19.99    │  ⡎         ⠈⡆                  ⡸          ⢱
-             │ ⡜           ⠘⡄                ⢀⠇           ⡇
-             │⢠⠃            ⢱                ⡜            ⢸
-             │⡜             ⠈⡆              ⡸              ⡇
-    0        │               ⢣              ⡇              ⢱
-             │               ⠘⡄            ⢸                ⢣            ⢠
-             │                ⢣           ⢀⠇                ⠘⡄           ⡎
-             │                 ⢇          ⡎                  ⢣          ⢠⠃
-    -20      │                 ⠸⡀        ⢰⠁                  ⠘⡄        ⢀⠎
-             │                  ⢣        ⡇                    ⢱        ⡎
-             │                  ⠈⢆      ⡸                      ⢣      ⡸
-             │                   ⠈⢆    ⡜                        ⢣    ⢠⠃
-    -40      │                    ⠈⠢⣀⣀⠜                         ⠈⠢⢄⣀⠜⠁
-             └────────────────────────────────────────────────────────────
-    2024-10-04                                                  2025-01-11
-    ");
+    insta::assert_snapshot!("line_for_many_points", written(&series, Format::Chart, &screen(70)));
 }
 
 #[test]
