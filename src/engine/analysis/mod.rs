@@ -58,7 +58,7 @@ static FAMILIES: [&[row::Spec]; 11] = [
     convert::SPECS,
 ];
 
-/// The scalar functions. Some stand in the place of one of the engine's, which they contain: see [`overloaded`].
+/// The scalar functions. Some stand in the place of one of the engine's, which they contain: see `overloaded`.
 pub fn scalar() -> Vec<Arc<ScalarUDF>> {
     static MADE: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
         let own = FAMILIES.iter().copied().flatten().flat_map(row::functions);
