@@ -174,3 +174,36 @@ fn an_interrupted_run_aborts_its_uploads_and_gives_the_location_back() {
     world.run(["mask"]).ok();
     assert_eq!(world.masked_rows("blob").len(), rows);
 }
+
+#[test]
+fn a_store_that_is_lost_in_the_middle_of_a_result_leaves_nothing_half_written() {
+    let armed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let proxy = Stub::serve({
+        let (armed, mut read) = (std::sync::Arc::clone(&armed), 0);
+        move |asked| {
+            let is_data = asked.method == "GET" && asked.path.contains("/card/") && asked.path.contains(".parquet");
+            if armed.load(std::sync::atomic::Ordering::Relaxed) && is_data {
+                read += 1;
+                // Two files: their footers are given, their rows are not.
+                if read > 2 {
+                    return refusal(403, "AccessDenied");
+                }
+            }
+            pass_on(asked)
+        }
+    });
+    let world = behind(&proxy);
+    armed.store(true, std::sync::atomic::Ordering::Relaxed);
+    let sql = "SELECT * FROM dataset.card";
+    let run =
+        world.run(["query", sql, "--format", "csv", "-o", "out.csv", "--set", "query.results=kept"]).expect_code(1);
+    assert!(run.stderr().contains("dataset.card") && !run.stderr().contains("bug"), "{}", run.transcript());
+    let left = |folder: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(world.sandbox.path(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(!left("").iter().any(|name| name.contains("out.csv")), "{:?}", left(""));
+    assert_eq!(left("kept"), ["_saltlake"], "no answer is kept of it");
+    let said = world.run(["history", "--format", "json", "--set", "query.results=kept"]).ok().stdout();
+    assert!(said.contains("\"FAILED\""), "{said}");
+}
