@@ -13,6 +13,9 @@ const ID: &str = "0199c0de-8f21-7cc3-9d02-6a2f5e1b7a11";
 fn session(sandbox: &Sandbox) -> Terminal {
     let mut terminal = Terminal::start_in_size(sandbox, &["shell"], (34, 100));
     terminal.expect("analyst@saltlake> ");
+    // Ctrl-L: the greeting names a folder, which may be of any length.
+    terminal.keys("\u{c}");
+    terminal.expect("analyst@saltlake> ");
     terminal.line("\\d dataset_masked.customer");
     terminal.expect("(3 rows");
     terminal.expect("analyst@saltlake> ");
