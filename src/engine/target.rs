@@ -55,6 +55,11 @@ pub(super) struct Pointer {
 pub(super) const POINTER: &str = "_saltlake/pointer.json";
 
 impl Target {
+    /// A place that files are written to, and no more: it has no versions, pointer or hold.
+    pub fn of_files(store: Store, io: Handle) -> Self {
+        Self { store, database: String::new(), grace: Duration::ZERO, hold_expiry: Duration::ZERO, io }
+    }
+
     /// The folder behind the location, when it is one.
     pub fn folder(&self) -> Option<PathBuf> {
         match self.store.location() {

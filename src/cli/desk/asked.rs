@@ -48,7 +48,7 @@ impl Asked {
     pub(super) async fn begin(history: Option<History>, statement: &str, viewer: &Viewer) -> Result<Self> {
         let asked = Self { history, ..Self::unkept(statement, viewer) };
         if let Some(history) = &asked.history {
-            history.begin(&asked.execution).await?;
+            history.record(&asked.execution).await?;
         }
         Ok(asked)
     }
@@ -142,7 +142,7 @@ impl Asked {
         execution.rows = outcome.is_none().then(|| self.rows.load(Ordering::Relaxed));
         execution.scanned_bytes = self.scanned.as_ref().map(Scanned::bytes);
         execution.ended(outcome.map_or(Ok(()), Err));
-        if history.finish(execution).await.is_err() {
+        if history.record(execution).await.is_err() {
             app.engine.warn(format!("query {} is done, but its record could not be written", execution.id));
         }
     }

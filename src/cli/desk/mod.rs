@@ -218,14 +218,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// Usage if there is none; refused if the role's rights are not what they were.
     pub(super) async fn again(&self, history: &History, id: &str, reader: &mut dyn Reader) -> Result<()> {
-        let viewer = self.viewer();
-        let unknown = || {
-            Error::usage("there is no such query").with("id", &Said(id)).hint("`saltlake history` lists what was asked")
-        };
-        let execution = history.find(id).await?;
-        if !viewer.may_see(&execution) {
-            return Err(unknown());
-        }
+        let execution = history.find(id, &self.viewer()).await?;
         let work = async |entry: &mut Entry| {
             if let (Acting::Granted(role), Some(outside)) = (&self.acting, &self.outside) {
                 let granted = GrantedDesk { app: self.app, role, outside };

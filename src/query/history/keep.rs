@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
@@ -204,13 +203,7 @@ impl Keeping {
     }
 
     fn write(&self, name: &str, mut rows: mpsc::Receiver<Message>) -> Result<()> {
-        let target = Target {
-            store: self.store.clone(),
-            database: String::new(),
-            grace: Duration::ZERO,
-            hold_expiry: Duration::ZERO,
-            io: self.io.clone(),
-        };
+        let target = Target::of_files(self.store.clone(), self.io.clone());
         let parts = PartFiles::new(target, &self.id, self.io.clone());
         let path = self.store.path(name)?;
         // In a folder, under a hidden name until it is whole; an object comes into being when it is complete.

@@ -73,39 +73,28 @@ impl History {
         Ok(Self { store, io: engine.io().clone(), reader: engine.reader(), format })
     }
 
-    /// Records that a statement is about to run.
+    /// Records a statement as it stands: about to run, or ended.
     ///
     /// # Errors
     /// If the record cannot be written.
-    pub async fn begin(&self, execution: &Execution) -> Result<()> {
-        self.put(execution).await
-    }
-
-    /// Records how it ended.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn finish(&self, execution: &Execution) -> Result<()> {
-        self.put(execution).await
-    }
-
-    async fn put(&self, execution: &Execution) -> Result<()> {
+    pub async fn record(&self, execution: &Execution) -> Result<()> {
         let path = self.store.path(&record_name(&execution.id))?;
         let bytes = serde_json::to_vec_pretty(execution)
             .map_err(|_| Error::failed("the record of a statement cannot be written"))?;
         self.store.write(&path, bytes).await
     }
 
-    /// The record of an id.
+    /// The record of an id. One that the viewer may not see is as if it were not there.
     ///
     /// # Errors
     /// Usage if there is none, or the text is no id.
-    pub async fn find(&self, id: &str) -> Result<Execution> {
+    pub async fn find(&self, id: &str, viewer: &Viewer) -> Result<Execution> {
         let unknown = || {
             Error::usage("there is no such query").with("id", &Said(id)).hint("`saltlake history` lists what was asked")
         };
-        let id = Uuid::parse_str(id).map_err(|_| unknown())?.to_string();
-        self.read(&id).await?.ok_or_else(unknown)
+        let known = Uuid::parse_str(id).map_err(|_| unknown())?.to_string();
+        let execution = self.read(&known).await?;
+        execution.filter(|execution| viewer.may_see(execution)).ok_or_else(unknown)
     }
 
     async fn read(&self, id: &str) -> Result<Option<Execution>> {

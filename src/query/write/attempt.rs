@@ -281,13 +281,7 @@ impl Attempt {
 
     /// The part writer wants a target; all that it uses is the store.
     fn target(&self, store: &Store) -> Target {
-        Target {
-            store: store.clone(),
-            database: String::new(),
-            grace: std::time::Duration::ZERO,
-            hold_expiry: std::time::Duration::ZERO,
-            io: self.io.clone(),
-        }
+        Target::of_files(store.clone(), self.io.clone())
     }
 
     fn unwritable(&self, error: Error) -> Error {
